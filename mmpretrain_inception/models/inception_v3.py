@@ -1,0 +1,210 @@
+"""The Inception V3 backbone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
+from typing import Any, ClassVar, NamedTuple
+
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils.checkpoint import checkpoint
+
+from mmpretrain_inception.errors import InputError
+from mmpretrain_inception.models.blocks import (
+    BATCH_NORM,
+    BasicConv2d,
+    InceptionA,
+    InceptionB,
+    InceptionC,
+    InceptionD,
+    InceptionE,
+)
+from mmpretrain_inception.registry import MODELS
+
+
+class Stage(NamedTuple):
+    """An output that the backbone offers.
+
+    Attributes:
+        name: The layer that produces it, which is also the last layer of the stage.
+        channels: Channels of the map.
+        stride: Pixels of the input for one of the map, at the sizes where the network's rounding allows it.
+    """
+
+    name: str
+    channels: int
+    stride: int
+
+
+@MODELS.register_module()
+class InceptionV3(BaseModule):
+    """Inception V3 without classifiers: maps for a neck, a detector or a feature pyramid.
+
+    The network is the one of TensorFlow's ``research/slim/nets/inception_v3.py`` and of torchvision's
+    ``models/inception.py``, which differ from table 1 of the paper (arXiv:1512.00567) in the stem. Its parameters bear
+    torchvision's names.
+
+    Args:
+        out_indices: Positions in :attr:`stages` of the maps to return; negative ones count from the end. What lies
+            behind the last of them is not built. Defaults to the last one only; the auxiliary classifier needs
+            ``(3, 4)``.
+        frozen_stages: Last stage, counted as in ``out_indices``, whose parameters and batch-norm statistics stay as
+            they are. Defaults to -1: none is frozen.
+        norm_eval: Whether batch norm uses its running statistics in training and leaves them unchanged. Defaults to
+            False.
+        with_cp: Whether to save memory in training by computing activations a second time in the backward pass. The
+            results, running statistics included, are the same. Defaults to False.
+        norm_cfg: mmcv's config of the normalisation, e.g. ``dict(type='SyncBN', eps=1e-3)``. Defaults to batch norm
+            with epsilon 1e-3.
+        count_include_pad: Whether the 3x3 average pools count the padded zeros. True is PyTorch's rule, by which
+            torchvision, timm and mmpretrain evaluate; False is TensorFlow's. Defaults to True.
+        init_cfg: mmengine's config of the initialisation, e.g. ``dict(type='Pretrained', checkpoint=FILE)``. Defaults
+            to None: every convolution draws from a normal distribution of deviation 0.1 truncated at 0.2, as in the
+            paper's code.
+
+    Raises:
+        ValueError: If an index is outside :attr:`stages`.
+    """
+
+    stages: ClassVar[tuple[Stage, ...]] = (
+        Stage('Conv2d_2b_3x3', 64, 2),
+        Stage('Conv2d_4a_3x3', 192, 4),
+        Stage('Mixed_5d', 288, 8),
+        Stage('Mixed_6e', 768, 16),
+        Stage('Mixed_7c', 2048, 32),
+    )
+    min_size: ClassVar[int] = 75
+
+    def __init__(
+        self,
+        out_indices: int | Sequence[int] = (4,),
+        frozen_stages: int = -1,
+        norm_eval: bool = False,
+        with_cp: bool = False,
+        norm_cfg: dict[str, Any] = BATCH_NORM,
+        count_include_pad: bool = True,
+        init_cfg: dict[str, Any] | list[dict[str, Any]] | None = None,
+    ) -> None:
+        super().__init__(init_cfg=init_cfg)
+        indices = [out_indices] if isinstance(out_indices, int) else list(out_indices)
+        self.out_indices = self._checked_indices(indices)
+        self.frozen_stages = frozen_stages
+        self.norm_eval = norm_eval
+        self.with_cp = with_cp
+        if not -1 <= frozen_stages < len(self.stages):
+            raise InputError(f'frozen_stages is -1 (none) to {len(self.stages) - 1}, but {frozen_stages} came')
+
+        conv = partial(BasicConv2d, norm_cfg=norm_cfg)
+        block_a = partial(InceptionA, norm_cfg=norm_cfg, count_include_pad=count_include_pad)
+        block_c = partial(InceptionC, norm_cfg=norm_cfg, count_include_pad=count_include_pad)
+        block_e = partial(InceptionE, norm_cfg=norm_cfg, count_include_pad=count_include_pad)
+        # Constructed in the order of the call; on the right the output for 3 x 299 x 299.
+        self.Conv2d_1a_3x3 = conv(3, 32, 3, stride=2)  # 32 x 149 x 149
+        self.Conv2d_2a_3x3 = conv(32, 32, 3)  # 32 x 147 x 147
+        self.Conv2d_2b_3x3 = conv(32, 64, 3, padding=1)  # 64 x 147 x 147
+        self.maxpool1 = nn.MaxPool2d(3, stride=2)  # 64 x 73 x 73
+        self.Conv2d_3b_1x1 = conv(64, 80, 1)  # 80 x 73 x 73
+        self.Conv2d_4a_3x3 = conv(80, 192, 3)  # 192 x 71 x 71
+        self.maxpool2 = nn.MaxPool2d(3, stride=2)  # 192 x 35 x 35
+        self.Mixed_5b = block_a(192, pool_features=32)  # 256 x 35 x 35
+        self.Mixed_5c = block_a(256, pool_features=64)  # 288 x 35 x 35
+        self.Mixed_5d = block_a(288, pool_features=64)  # 288 x 35 x 35
+        self.Mixed_6a = InceptionB(288, norm_cfg=norm_cfg)  # 768 x 17 x 17
+        self.Mixed_6b = block_c(768, channels_7x7=128)  # 768 x 17 x 17
+        self.Mixed_6c = block_c(768, channels_7x7=160)  # 768 x 17 x 17
+        self.Mixed_6d = block_c(768, channels_7x7=160)  # 768 x 17 x 17
+        self.Mixed_6e = block_c(768, channels_7x7=192)  # 768 x 17 x 17
+        self.Mixed_7a = InceptionD(768, norm_cfg=norm_cfg)  # 1280 x 8 x 8
+        self.Mixed_7b = block_e(1280)  # 2048 x 8 x 8
+        self.Mixed_7c = block_e(2048)  # 2048 x 8 x 8
+
+        # Layers that feed no output would be parameters without a gradient, which DDP refuses.
+        for name in self._layers_behind(self.stages[self.out_indices[-1]].name):
+            delattr(self, name)
+        self._freeze_stages()
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Compute the maps of :attr:`out_indices`, shallow ones first.
+
+        Args:
+            x: Images, normalised, of shape (N, 3, H, W) with H and W at least 75.
+
+        Returns:
+            A map of shape (N, channels, H', W') for each of ``out_indices``.
+
+        Raises:
+            ValueError: If a side of the images is below 75 pixels.
+        """
+        height, width = x.shape[-2:]
+        if min(height, width) < self.min_size:
+            raise InputError(
+                f'Inception V3 takes images of at least {self.min_size} x {self.min_size} pixels, but {height} x {width} '
+                'came; resize them to more in the pipeline'
+            )
+        wanted = {self.stages[index].name for index in self.out_indices}
+        outputs = []
+        for name, layer in self.named_children():
+            x = self._checkpointed(layer, x) if self.with_cp and self.training else layer(x)
+            if name in wanted:
+                outputs.append(x)
+        return tuple(outputs)
+
+    def train(self, mode: bool = True) -> InceptionV3:
+        """Set the mode, except where ``frozen_stages`` and ``norm_eval`` ask for evaluation.
+
+        Args:
+            mode: Whether to train. Defaults to True.
+        """
+        super().train(mode)
+        self._freeze_stages()
+        if self.norm_eval:
+            for module in self.modules():
+                if isinstance(module, _BatchNorm):
+                    module.eval()
+        return self
+
+    def _checked_indices(self, indices: list[int]) -> tuple[int, ...]:
+        count = len(self.stages)
+        for index in indices:
+            if not -count <= index < count:
+                names = ', '.join(f'{i} {stage.name}' for i, stage in enumerate(self.stages))
+                raise InputError(f'out_indices are positions in [{names}], but {index} came')
+        if not indices:
+            raise InputError('out_indices names no stage, but at least one was expected')
+        return tuple(sorted({index % count for index in indices}))
+
+    def _layers_behind(self, last: str) -> list[str]:
+        names = [name for name, _ in self.named_children()]
+        return names[names.index(last) + 1 :]
+
+    def _freeze_stages(self) -> None:
+        if self.frozen_stages < 0:
+            return
+        last = self.stages[self.frozen_stages].name
+        for name, layer in self.named_children():
+            layer.eval().requires_grad_(False)
+            if name == last:
+                break
+
+    @staticmethod
+    def _checkpointed(layer: nn.Module, x: Tensor) -> Tensor:
+        def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
+            return nullcontext(), _statistics_kept(layer)
+
+        return checkpoint(layer, x, use_reentrant=False, context_fn=contexts)
+
+
+@contextmanager
+def _statistics_kept(layer: nn.Module) -> Iterator[None]:
+    """Keep a second forward pass over the same batch from entering the running statistics again."""
+    norms = [m for m in layer.modules() if isinstance(m, _BatchNorm) and m.training and m.track_running_stats]
+    for norm in norms:
+        norm.track_running_stats = False
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.track_running_stats = True

@@ -1,0 +1,62 @@
+"""Registries of the scope ``mmpretrain_inception``.
+
+They are children of mmengine's root registries, because only the root's own children are found from every other scope
+(``mmpretrain_inception.InceptionV3`` then builds from mmpretrain's, mmengine's and any third registry).
+
+mmengine marks what is inherited by ``_base_ = 'mmpretrain_inception::...'`` with this scope, and our configs name
+mmpretrain's classes without a prefix. Each registry therefore asks mmpretrain's registry of the same kind for a name
+that it does not hold.
+"""
+
+from __future__ import annotations
+
+from mmengine.registry import Registry
+from mmpretrain import registry as mmpretrain_registry
+
+SCOPE = 'mmpretrain_inception'
+
+
+class PluginRegistry(Registry):
+    """A registry of this package's scope that falls back on mmpretrain's.
+
+    Args:
+        base: mmpretrain's registry of the same kind.
+        location: Module whose import registers this package's classes of that kind. Defaults to None: the package has
+            none.
+    """
+
+    def __init__(self, base: Registry, location: str | None = None) -> None:
+        super().__init__(base.name, parent=base.parent, scope=SCOPE, locations=[location] if location else [])
+        self._base = base
+
+    def get(self, key: str) -> type | None:
+        """Return the class registered as ``key`` here or, if there is none, in mmpretrain's registry."""
+        self.import_from_location()
+        scope, name = self.split_scope_key(key)
+        if scope in (None, SCOPE) and name in self.module_dict:
+            return self.module_dict[name]
+        return self._base.get(key)
+
+
+MODELS = PluginRegistry(mmpretrain_registry.MODELS, 'mmpretrain_inception.models')
+DATASETS = PluginRegistry(mmpretrain_registry.DATASETS, 'mmpretrain_inception.datasets')
+HOOKS = PluginRegistry(mmpretrain_registry.HOOKS, 'mmpretrain_inception.engine')
+OPTIM_WRAPPERS = PluginRegistry(mmpretrain_registry.OPTIM_WRAPPERS, 'mmpretrain_inception.engine')
+METRICS = PluginRegistry(mmpretrain_registry.METRICS, 'mmpretrain_inception.evaluation')
+
+# Nothing of ours is in these; inherited configs name mmpretrain's and mmengine's entries through our scope.
+RUNNERS = PluginRegistry(mmpretrain_registry.RUNNERS)
+LOOPS = PluginRegistry(mmpretrain_registry.LOOPS)
+LOG_PROCESSORS = PluginRegistry(mmpretrain_registry.LOG_PROCESSORS)
+OPTIMIZERS = PluginRegistry(mmpretrain_registry.OPTIMIZERS)
+OPTIM_WRAPPER_CONSTRUCTORS = PluginRegistry(mmpretrain_registry.OPTIM_WRAPPER_CONSTRUCTORS)
+PARAM_SCHEDULERS = PluginRegistry(mmpretrain_registry.PARAM_SCHEDULERS)
+DATA_SAMPLERS = PluginRegistry(mmpretrain_registry.DATA_SAMPLERS)
+TRANSFORMS = PluginRegistry(mmpretrain_registry.TRANSFORMS)
+MODEL_WRAPPERS = PluginRegistry(mmpretrain_registry.MODEL_WRAPPERS)
+WEIGHT_INITIALIZERS = PluginRegistry(mmpretrain_registry.WEIGHT_INITIALIZERS)
+BATCH_AUGMENTS = PluginRegistry(mmpretrain_registry.BATCH_AUGMENTS)
+TASK_UTILS = PluginRegistry(mmpretrain_registry.TASK_UTILS)
+EVALUATORS = PluginRegistry(mmpretrain_registry.EVALUATORS)
+VISUALIZERS = PluginRegistry(mmpretrain_registry.VISUALIZERS)
+VISBACKENDS = PluginRegistry(mmpretrain_registry.VISBACKENDS)
