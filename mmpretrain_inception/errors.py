@@ -1,4 +1,4 @@
-"""The one exception that stands for a mistake in what a user handed in."""
+"""Exceptions that stand for a mistake in what a user handed in."""
 
 
 class InputError(ValueError):
@@ -7,3 +7,7 @@ class InputError(ValueError):
     Its message is one or two lines for that user: what was expected, what came and what to do. The tools print it
     without a traceback and exit with status 1; any other exception is a bug and keeps its traceback.
     """
+
+
+class UsageError(InputError):
+    """A tool that was called wrongly; the tools exit with status 2."""

@@ -1,0 +1,53 @@
+"""Fitting a config to a folder of one's own images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+
+from mmpretrain_inception.datasets.image_folder import list_classes
+from mmpretrain_inception.errors import InputError
+
+
+def use_image_folder(cfg: Config, checkpoint: str | None = None) -> None:
+    """Fit a config to ``cfg.image_folder``: data, class names, and the number of classes wherever it stands.
+
+    Args:
+        cfg: The config; its ``image_folder`` has ``train/<class>/*`` and ``val/<class>/*``. For testing, ``train`` may
+            be missing.
+        checkpoint: A checkpoint to test. Its own class names come first, since they number its outputs. Defaults to
+            None: the names of the folders in ``train``.
+
+    Raises:
+        ValueError: If the folder is missing or has fewer than two classes.
+    """
+    folder = Path(cfg.image_folder).expanduser()
+    if not folder.is_dir():
+        raise InputError(f'{folder}: a folder with train/<class>/* and val/<class>/* was expected, but there is none')
+    classes = (checkpoint and _classes_of_checkpoint(checkpoint)) or list_classes(str(folder / 'train'))
+    if len(classes) < 2:
+        raise InputError(
+            f'{folder / "train"}: folders of at least two classes were expected, but only {classes[0]} came'
+        )
+    for phase, split in (('train', 'train'), ('val', 'val'), ('test', 'val')):
+        loader = cfg.get(f'{phase}_dataloader')
+        if loader is not None:
+            loader.dataset.update(data_root=str(folder), data_prefix=split, classes=classes)
+    _set_number_of_classes(cfg, len(classes))
+
+
+def _set_number_of_classes(cfg: Config, number: int) -> None:
+    model = cfg.model.get('module', cfg.model)  # test-time augmentation wraps the model
+    model.head.num_classes = number
+    cfg.data_preprocessor.num_classes = number
+
+
+def _classes_of_checkpoint(checkpoint: str) -> list[str] | None:
+    """Return the class names that a checkpoint carries; what is wrong with a file shows when its weights are loaded."""
+    try:
+        meta = torch.load(checkpoint, map_location='cpu', weights_only=True, mmap=True)['meta']
+    except Exception:
+        return None
+    return list(meta.get('dataset_meta', {}).get('classes', ())) or None

@@ -1,0 +1,48 @@
+import logging
+import sys
+
+import cv2
+import numpy as np
+import pytest
+from mmengine.logging import MMLogger
+from support import REPOSITORY, run
+
+from mmpretrain_inception.evaluation.top_k import _clamp
+
+
+@pytest.fixture
+def warnings_logged():
+    """Collect what mmengine's logger warns of; the ranks already warned of in this process are forgotten."""
+    _clamp.cache_clear()
+    messages = []
+    handler = logging.Handler(level=logging.WARNING)
+    handler.emit = lambda record: messages.append(record.getMessage())
+    logger = MMLogger.get_current_instance()
+    logger.addHandler(handler)
+    yield messages
+    logger.removeHandler(handler)
+    _clamp.cache_clear()
+
+
+@pytest.fixture
+def tool(tmp_path):
+    """Run a tool in a folder of its own."""
+
+    def run_tool(name, *arguments, cwd=tmp_path):
+        return run(sys.executable, REPOSITORY / 'tools' / name, *arguments, cwd=cwd)
+
+    return run_tool
+
+
+@pytest.fixture
+def image_folder(tmp_path):
+    """A folder of three classes, told apart by their brightness: 8 images each in train, 4 in val, 90 x 80 pixels."""
+    rng = np.random.default_rng(0)
+    folder = tmp_path / 'images'
+    for split, count in (('train', 8), ('val', 4)):
+        for label, name in enumerate(('ant', 'bee', 'cat')):
+            (folder / split / name).mkdir(parents=True)
+            for index in range(count):
+                image = rng.integers(80 * label, 80 * label + 60, size=(90, 80, 3), dtype=np.uint8)
+                cv2.imwrite(str(folder / split / name / f'{index}.jpg'), image)
+    return folder
