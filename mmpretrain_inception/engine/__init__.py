@@ -1,0 +1,8 @@
+"""Hooks and the optimizer wrapper."""
+
+from mmpretrain_inception.engine.bf16_optim_wrapper import BF16OptimWrapper
+from mmpretrain_inception.engine.epoch_seed_hook import EpochSeedHook
+from mmpretrain_inception.engine.label_check_hook import LabelCheckHook
+from mmpretrain_inception.engine.plain_checkpoint_hook import PlainCheckpointHook
+
+__all__ = ['BF16OptimWrapper', 'EpochSeedHook', 'LabelCheckHook', 'PlainCheckpointHook']

@@ -1,0 +1,42 @@
+"""What all command-line tools share: the way they end."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from mmpretrain_inception.errors import InputError, UsageError
+
+
+def run_tool(main: Callable[[], None]) -> NoReturn:
+    """Run a tool and exit with its status: 0 for success, 1 for a failed run, 2 for a wrong call.
+
+    What the user has to mend is printed in one or two lines; a bug keeps its traceback.
+
+    Args:
+        main: The tool's body.
+    """
+    try:
+        main()
+    except UsageError as error:
+        exit_with(2, error)
+    except InputError as error:
+        exit_with(1, error)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    sys.exit(0)
+
+
+def exit_with(status: int, error: Exception) -> NoReturn:
+    """Print the message of ``error`` to standard error and exit."""
+    print(f'error: {_message(error)}', file=sys.stderr)
+    sys.exit(status)
+
+
+def _message(error: Exception) -> str:
+    message = str(error).strip()
+    if 'Original Traceback' in message:
+        # A worker of a data loader hands its traceback over as the message; the message proper is its last line.
+        message = message.splitlines()[-1].partition(': ')[2]
+    return message

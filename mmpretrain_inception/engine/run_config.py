@@ -1,0 +1,199 @@
+"""From a config file and a tool's options to the config that the Runner is built from."""
+
+from __future__ import annotations
+
+import os
+from argparse import Namespace
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config, ConfigDict
+from mmengine.hub import get_config
+
+from mmpretrain_inception.datasets.folder_config import use_image_folder
+from mmpretrain_inception.errors import InputError, UsageError
+
+# For one process. mmpretrain's configs take 5; beyond a few the memory of their batches grows and little else.
+_MOST_WORKERS = 8
+
+
+def load_config(name: str) -> Config:
+    """Read a config from a path or from a package (``mmpretrain_inception::inception_v3/...py``).
+
+    Raises:
+        UsageError: If there is no such config.
+        InputError: If it cannot be read.
+    """
+    if '::' not in name and not Path(name).is_file():
+        raise UsageError(f'{name}: a config file was expected, but there is none')
+    try:
+        return get_config(name) if '::' in name else Config.fromfile(name)
+    except Exception as error:
+        # A config is code, and may fail in any way.
+        raise InputError(f'{name}: the config cannot be read: {type(error).__name__}: {error}') from error
+
+
+def config_for_training(args: Namespace) -> Config:
+    """Build the config of a training run from the options of ``tools/train.py``.
+
+    Args:
+        args: ``config``, ``work_dir``, ``data``, ``resume``, ``amp``, ``no_validate``, ``auto_scale_lr``,
+            ``no_pin_memory``, ``no_persistent_workers``, ``launcher`` and ``cfg_options``, as mmpretrain's tool names
+            them.
+
+    Returns:
+        The config, complete for ``Runner.from_cfg``.
+
+    Raises:
+        UsageError: If the options do not fit the config.
+        InputError: If the data or the checkpoint to resume from cannot be used.
+    """
+    cfg = _common_config(args)
+    if args.no_validate:
+        cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
+    if args.amp:
+        _use_amp(cfg)
+    if args.auto_scale_lr:
+        if 'auto_scale_lr' not in cfg:
+            raise UsageError(
+                f'{args.config}: --auto-scale-lr needs auto_scale_lr=dict(base_batch_size=...) in the config'
+            )
+        cfg.auto_scale_lr.enable = True
+    if args.no_persistent_workers:
+        _set_in_loaders(cfg, persistent_workers=False)
+    _finish(cfg, args)
+    # After --cfg-options, which may set the work directory.
+    _use_resume(cfg, args.resume)
+    return cfg
+
+
+def config_for_testing(args: Namespace) -> Config:
+    """Build the config of a test run from the options of ``tools/test.py``.
+
+    Args:
+        args: ``config``, ``checkpoint``, ``work_dir``, ``data``, ``amp``, ``show``, ``show_dir``, ``interval``,
+            ``wait_time``, ``no_pin_memory``, ``tta``, ``launcher`` and ``cfg_options``, as mmpretrain's tool names
+            them.
+
+    Returns:
+        The config, complete for ``Runner.from_cfg``.
+
+    Raises:
+        UsageError: If the options do not fit the config.
+        InputError: If the data or the checkpoint cannot be used.
+    """
+    cfg = _common_config(args)
+    cfg.load_from = args.checkpoint
+    if args.amp:
+        cfg.test_cfg.fp16 = True
+    if args.show or args.show_dir:
+        _use_visualization(cfg, args)
+    if args.tta:
+        _use_tta(cfg)
+    _finish(cfg, args)
+    return cfg
+
+
+def _common_config(args: Namespace) -> Config:
+    cfg = load_config(args.config)
+    cfg.launcher = args.launcher
+    if args.work_dir is not None:
+        cfg.work_dir = args.work_dir
+    elif cfg.get('work_dir') is None:
+        cfg.work_dir = str(Path('work_dirs') / Path(args.config.rpartition('::')[2]).stem)
+    if args.data is not None:
+        if 'image_folder' not in cfg:
+            raise UsageError(
+                f'{args.config}: --data is for configs that declare image_folder; this one names its own data'
+            )
+        cfg.image_folder = args.data
+    return cfg
+
+
+def _finish(cfg: Config, args: Namespace) -> None:
+    """Apply what has to see the other options: the user's own come last but for what depends on them."""
+    _set_loader_defaults(cfg)
+    if args.no_pin_memory:
+        _set_in_loaders(cfg, pin_memory=False)
+    if args.cfg_options is not None:
+        cfg.merge_from_dict(args.cfg_options)
+    if 'image_folder' in cfg:
+        if cfg.image_folder is None:
+            raise UsageError(
+                f'{args.config}: this config needs --data DIR, a folder with train/<class>/* and val/<class>/*'
+            )
+        use_image_folder(cfg, checkpoint=getattr(args, 'checkpoint', None))
+    if args.launcher != 'none' and not torch.cuda.is_available():
+        # Runner would hand DDP a GPU's number. It can go when mmengine runs DDP on a CPU.
+        cfg.model_wrapper_cfg = dict(type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False)
+
+
+def _use_amp(cfg: Config) -> None:
+    if torch.cuda.is_available() and not torch.cuda.is_bf16_supported():
+        cfg.optim_wrapper.type = 'AmpOptimWrapper'
+        cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
+    else:
+        cfg.optim_wrapper.type = 'mmpretrain_inception.BF16OptimWrapper'
+
+
+def _use_resume(cfg: Config, resume: str | None) -> None:
+    if resume is None:
+        return
+    cfg.resume = True
+    if resume != 'auto':
+        cfg.load_from = resume
+        return
+    cfg.load_from = None
+    if not (Path(cfg.work_dir) / 'last_checkpoint').is_file():
+        raise InputError(
+            f'{cfg.work_dir}: --resume expects the checkpoint of an earlier run here, but there is none; '
+            'name it by --resume FILE or start without --resume'
+        )
+
+
+def _use_visualization(cfg: Config, args: Namespace) -> None:
+    if 'visualization' not in cfg.default_hooks:
+        raise UsageError(f'{args.config}: --show and --show-dir need default_hooks.visualization in the config')
+    cfg.default_hooks.visualization.update(
+        enable=True, show=args.show, wait_time=args.wait_time, out_dir=args.show_dir, interval=args.interval
+    )
+
+
+def _use_tta(cfg: Config) -> None:
+    """Wrap the model for test-time augmentation: the config's own, or the average over an image and its mirror."""
+    if 'tta_pipeline' not in cfg:
+        *steps, pack = deepcopy(cfg.test_dataloader.dataset.pipeline)
+        mirrored = [dict(type='RandomFlip', prob=probability) for probability in (1.0, 0.0)]
+        cfg.tta_pipeline = [*steps, dict(type='TestTimeAug', transforms=[mirrored, [pack]])]
+    wrapper = cfg.get('tta_model', dict(type='mmpretrain.AverageClsScoreTTA'))
+    cfg.model = ConfigDict(**wrapper, module=cfg.model)
+    cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
+
+
+def _set_loader_defaults(cfg: Config) -> None:
+    processes = int(os.environ.get('LOCAL_WORLD_SIZE', '1'))
+    workers = min(_MOST_WORKERS, (os.cpu_count() or 1) // processes)
+    defaults: dict[str, Any] = dict(
+        num_workers=workers,
+        # Page-locked memory speeds the copy to a GPU; without one it only warns.
+        pin_memory=torch.cuda.is_available(),
+        persistent_workers=True,
+        collate_fn=dict(type='default_collate'),
+    )
+    for loader in _loaders(cfg):
+        for name, value in defaults.items():
+            loader.setdefault(name, value)
+        if loader.num_workers == 0:
+            loader.persistent_workers = False
+
+
+def _set_in_loaders(cfg: Config, **settings: Any) -> None:
+    for loader in _loaders(cfg):
+        loader.update(settings)
+
+
+def _loaders(cfg: Config) -> list[ConfigDict]:
+    loaders = [cfg.get(f'{phase}_dataloader') for phase in ('train', 'val', 'test')]
+    return [loader for loader in loaders if loader is not None]
