@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from mmengine.logging import print_log
@@ -27,7 +27,7 @@ def clamp_topk(topk: int | Sequence[int], num_classes: int) -> tuple[int, ...]:
 
 
 # The cache makes the head, the validation and the test metric warn once between them.
-@lru_cache(maxsize=None)
+@cache
 def _clamp(topk: tuple[int, ...], num_classes: int) -> tuple[int, ...]:
     clamped = tuple(dict.fromkeys(min(k, num_classes) for k in topk))
     if max(topk) > num_classes:
@@ -51,5 +51,5 @@ class TopKAccuracy(Accuracy):
     def compute_metrics(self, results: list[dict[str, Any]]) -> dict[str, float]:
         """Compute the accuracies in percent from the results of all samples."""
         if 'pred_score' in results[0]:
-            self.topk = clamp_topk(self.topk, results[0]['pred_score'].numel())
+            self.topk: tuple[int, ...] = clamp_topk(self.topk, results[0]['pred_score'].numel())
         return super().compute_metrics(results)

@@ -150,8 +150,8 @@ class InceptionC(BaseModule):
     ) -> None:
         super().__init__()
         conv = partial(BasicConv2d, norm_cfg=norm_cfg)
-        row = dict(kernel_size=(1, 7), padding=(0, 3))
-        column = dict(kernel_size=(7, 1), padding=(3, 0))
+        row: dict[str, Any] = dict(kernel_size=(1, 7), padding=(0, 3))
+        column: dict[str, Any] = dict(kernel_size=(7, 1), padding=(3, 0))
         self.branch1x1 = conv(in_channels, 192, 1)
 
         self.branch7x7_1 = conv(in_channels, channels_7x7, 1)
@@ -213,6 +213,7 @@ class InceptionE(BaseModule):
         in_channels: Channels of the input; the output always has 2048.
         norm_cfg: mmcv's config of the normalisation. Defaults to batch norm with epsilon 1e-3.
         count_include_pad: Whether the average pool counts the padded zeros. Defaults to True.
+        max_pool: Whether the pooled branch takes the maximum instead of the average. Defaults to False.
     """
 
     def __init__(
@@ -220,11 +221,12 @@ class InceptionE(BaseModule):
         in_channels: int,
         norm_cfg: dict[str, Any] = BATCH_NORM,
         count_include_pad: bool = True,
+        max_pool: bool = False,
     ) -> None:
         super().__init__()
         conv = partial(BasicConv2d, norm_cfg=norm_cfg)
-        row = dict(kernel_size=(1, 3), padding=(0, 1))
-        column = dict(kernel_size=(3, 1), padding=(1, 0))
+        row: dict[str, Any] = dict(kernel_size=(1, 3), padding=(0, 1))
+        column: dict[str, Any] = dict(kernel_size=(3, 1), padding=(1, 0))
         self.branch1x1 = conv(in_channels, 320, 1)
 
         self.branch3x3_1 = conv(in_channels, 384, 1)
@@ -236,7 +238,8 @@ class InceptionE(BaseModule):
         self.branch3x3dbl_3a = conv(384, 384, **row)
         self.branch3x3dbl_3b = conv(384, 384, **column)
 
-        self.pool = nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=count_include_pad)
+        average = nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=count_include_pad)
+        self.pool = nn.MaxPool2d(3, stride=1, padding=1) if max_pool else average
         self.branch_pool = conv(in_channels, 192, 1)
 
     def forward(self, x: Tensor) -> Tensor:

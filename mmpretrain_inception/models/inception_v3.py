@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from mmengine.model import BaseModule
 from torch import Tensor, nn
@@ -61,12 +61,15 @@ class InceptionV3(BaseModule):
             with epsilon 1e-3.
         count_include_pad: Whether the 3x3 average pools count the padded zeros. True is PyTorch's rule, by which
             torchvision, timm and mmpretrain evaluate; False is TensorFlow's. Defaults to True.
+        last_pool: ``'avg'`` or ``'max'``: the 3x3 pool of ``Mixed_7c``. The network of 2015 by which FID is computed
+            takes the maximum there (pytorch-fid ``inception.py``, ``FIDInceptionE_2``, which calls that a likely error
+            of the original); every other one the average. Defaults to ``'avg'``.
         init_cfg: mmengine's config of the initialisation, e.g. ``dict(type='Pretrained', checkpoint=FILE)``. Defaults
             to None: every convolution draws from a normal distribution of deviation 0.1 truncated at 0.2, as in the
             paper's code.
 
     Raises:
-        ValueError: If an index is outside :attr:`stages`.
+        ValueError: If an index is outside :attr:`stages` or ``last_pool`` is neither.
     """
 
     stages: ClassVar[tuple[Stage, ...]] = (
@@ -86,6 +89,7 @@ class InceptionV3(BaseModule):
         with_cp: bool = False,
         norm_cfg: dict[str, Any] = BATCH_NORM,
         count_include_pad: bool = True,
+        last_pool: Literal['avg', 'max'] = 'avg',
         init_cfg: dict[str, Any] | list[dict[str, Any]] | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
@@ -96,6 +100,8 @@ class InceptionV3(BaseModule):
         self.with_cp = with_cp
         if not -1 <= frozen_stages < len(self.stages):
             raise InputError(f'frozen_stages is -1 (none) to {len(self.stages) - 1}, but {frozen_stages} came')
+        if last_pool not in ('avg', 'max'):
+            raise InputError(f"last_pool is 'avg' or 'max', but {last_pool!r} came")
 
         conv = partial(BasicConv2d, norm_cfg=norm_cfg)
         block_a = partial(InceptionA, norm_cfg=norm_cfg, count_include_pad=count_include_pad)
@@ -119,7 +125,7 @@ class InceptionV3(BaseModule):
         self.Mixed_6e = block_c(768, channels_7x7=192)  # 768 x 17 x 17
         self.Mixed_7a = InceptionD(768, norm_cfg=norm_cfg)  # 1280 x 8 x 8
         self.Mixed_7b = block_e(1280)  # 2048 x 8 x 8
-        self.Mixed_7c = block_e(2048)  # 2048 x 8 x 8
+        self.Mixed_7c = block_e(2048, max_pool=last_pool == 'max')  # 2048 x 8 x 8
 
         # Layers that feed no output would be parameters without a gradient, which DDP refuses.
         for name in self._layers_behind(self.stages[self.out_indices[-1]].name):
@@ -141,8 +147,8 @@ class InceptionV3(BaseModule):
         height, width = x.shape[-2:]
         if min(height, width) < self.min_size:
             raise InputError(
-                f'Inception V3 takes images of at least {self.min_size} x {self.min_size} pixels, but {height} x {width} '
-                'came; resize them to more in the pipeline'
+                f'Inception V3 takes images of at least {self.min_size} x {self.min_size} pixels, but '
+                f'{height} x {width} came; resize them to more in the pipeline'
             )
         wanted = {self.stages[index].name for index in self.out_indices}
         outputs = []

@@ -1,0 +1,14 @@
+"""What dependencies make necessary, each with the condition under which it can go. Imported before anything else."""
+
+import warnings
+
+from mmengine.config.utils import MODULE2PACKAGE
+
+# mmengine reads ``_base_ = 'mmpretrain_inception::...'`` only for the packages of this table. It can go when mmengine
+# finds packages by their name.
+MODULE2PACKAGE.setdefault('mmpretrain_inception', 'mmpretrain_inception')
+
+# mmcv-lite warns on import that it lacks an operator of other networks. It can go when mmcv-lite no longer warns.
+with warnings.catch_warnings():
+    warnings.filterwarnings('ignore', message='Fail to import ``MultiScaleDeformableAttention``')
+    import mmcv.cnn.bricks.transformer  # noqa: F401
