@@ -1,0 +1,33 @@
+# For all recipes: hooks, logging, environment. mmpretrain's defaults but for what is remarked.
+default_scope = 'mmpretrain'
+
+default_hooks = dict(
+    timer=dict(type='IterTimerHook'),
+    logger=dict(type='LoggerHook', interval=100),
+    param_scheduler=dict(type='ParamSchedulerHook'),
+    # Keeps the last three and the best instead of one for every epoch.
+    checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=3, save_best='auto', rule='greater'),
+    sampler_seed=dict(type='DistSamplerSeedHook'),
+    visualization=dict(type='VisualizationHook', enable=False),
+    # Ours and mmengine's, by name so that a project's own `custom_hooks` does not remove them.
+    sync_buffers=dict(type='SyncBuffersHook'),  # ranks evaluate and save the same batch-norm statistics
+    epoch_seed=dict(type='mmpretrain_inception.EpochSeedHook'),
+    plain_checkpoint=dict(type='mmpretrain_inception.PlainCheckpointHook'),
+    label_check=dict(type='mmpretrain_inception.LabelCheckHook'),
+)
+
+env_cfg = dict(
+    cudnn_benchmark=False,
+    mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
+    dist_cfg=dict(backend='nccl'),
+)
+
+vis_backends = [dict(type='LocalVisBackend')]
+visualizer = dict(type='UniversalVisualizer', vis_backends=vis_backends)
+
+log_level = 'INFO'
+load_from = None
+resume = False
+
+# Fixed, so that a resumed run shuffles as an uninterrupted one. mmpretrain draws a new seed each time.
+randomness = dict(seed=0, deterministic=False)

@@ -1,0 +1,16 @@
+# Inception V3 on a folder of your own images: DIR/train/<class>/* and DIR/val/<class>/*, two classes or more.
+#
+#   python tools/train.py configs/inception_v3/inception-v3_1xb32_folder.py --data DIR
+#   python tools/test.py  configs/inception_v3/inception-v3_1xb32_folder.py CHECKPOINT --data DIR
+#
+# Fine-tuning starts from a pretrained file, and can keep the first stages and the batch-norm statistics as they are:
+#
+#   --cfg-options load_from=FILE model.backbone.frozen_stages=2 model.backbone.norm_eval=True
+#
+# Expected: depends on the images.
+_base_ = [
+    '../_base_/models/inception-v3-aux.py',
+    '../_base_/datasets/folder_bs32_299px.py',
+    '../_base_/schedules/sgd_bs32_coslr_30e.py',
+    '../_base_/default_runtime.py',
+]

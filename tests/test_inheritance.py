@@ -1,0 +1,117 @@
+"""What a project outside the repository does, with the wheel installed into an environment of its own."""
+
+import sys
+import sysconfig
+
+import pytest
+from support import REPOSITORY, run
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group('wheel')]
+
+PREFIX = 'mmpretrain_inception::inception_v3/inception-v3_1xb64_digits-75px.py'
+
+TINY = """
+train_dataloader = dict(batch_size=32, dataset=dict(indices=96))
+val_dataloader = dict(dataset=dict(indices=48))
+test_dataloader = dict(dataset=dict(indices=48))
+train_cfg = dict(max_epochs=1)
+"""
+
+ROUTES = {
+    'path': "_base_ = ['{mim}/configs/inception_v3/inception-v3_1xb64_digits-75px.py']\n",
+    'prefix': f"_base_ = ['{PREFIX}']\n",
+}
+
+
+@pytest.fixture(scope='module')
+def project(tmp_path_factory):
+    """A folder with an environment that holds the wheel; the dependencies come from the environment of the tests."""
+    folder = tmp_path_factory.mktemp('project')
+    build = run(
+        *(sys.executable, '-m', 'pip', 'wheel', '--no-deps', '--no-build-isolation', '--wheel-dir', folder),
+        REPOSITORY,
+        cwd=folder,
+    )
+    assert build.returncode == 0, build.stderr
+    run(sys.executable, '-m', 'venv', folder / 'venv', cwd=folder)
+    python = folder / 'venv/bin/python'
+    packages = run(python, '-c', 'import sysconfig; print(sysconfig.get_path("purelib"))', cwd=folder).stdout.strip()
+    # A line of a .pth file adds a folder to the path without what that folder's own .pth files add: not the repository.
+    (folder / packages / 'dependencies.pth').write_text(sysconfig.get_path('purelib') + '\n')
+    (wheel,) = folder.glob('*.whl')
+    installed = run(python, '-m', 'pip', 'install', '--no-deps', wheel, cwd=folder)
+    assert installed.returncode == 0, installed.stderr
+    return folder, python
+
+
+@pytest.fixture(scope='module')
+def mim(project):
+    folder, python = project
+    result = run(python, '-c', 'import mmpretrain_inception; print(mmpretrain_inception.__path__[0])', cwd=folder)
+    assert str(folder) in result.stdout, result.stderr
+    return f'{result.stdout.strip()}/.mim'
+
+
+def test_the_wheel_holds_configs_tools_and_index_as_files(project, mim):
+    folder, python = project
+    script = (
+        f'from pathlib import Path; files = [p for p in Path({mim!r}).rglob("*") if not p.is_dir()];'
+        f'print(any(p.is_symlink() for p in Path({mim!r}).rglob("*")));'
+        f'print(*sorted(str(p.relative_to({mim!r})) for p in files if "__pycache__" not in str(p)))'
+    )
+    links, files = run(python, '-c', script, cwd=folder).stdout.splitlines()
+    assert links == 'False'
+    expected = [REPOSITORY / 'model-index.yml']
+    expected += [path for name in ('configs', 'tools') for path in (REPOSITORY / name).rglob('*')]
+    expected = [path for path in expected if path.is_file() and '__pycache__' not in str(path)]
+    assert files.split() == sorted(str(path.relative_to(REPOSITORY)) for path in expected)
+
+
+def train_and_test(python, folder, mim, config):
+    work = f'work-{config.removesuffix(".py")}'
+    for name, arguments in (('train', ()), ('test', (f'{work}/epoch_1.pth',))):
+        result = run(python, f'{mim}/tools/{name}.py', config, *arguments, '--work-dir', work, cwd=folder)
+        assert result.returncode == 0, result.stdout + result.stderr
+        assert 'Failed to search registry' not in result.stdout + result.stderr
+    assert 'accuracy/top1' in result.stdout
+
+
+@pytest.mark.parametrize('route', ROUTES)
+def test_a_config_inherits(project, mim, route):
+    folder, python = project
+    (folder / f'{route}.py').write_text(ROUTES[route].format(mim=mim) + TINY)
+    train_and_test(python, folder, mim, f'{route}.py')
+
+
+def test_get_config_and_mmengine_alone(project):
+    """A script of one's own: mmengine's functions after importing the package, without our tools."""
+    folder, python = project
+    (folder / 'script.py').write_text(
+        f"""
+import mmpretrain_inception
+from mmengine.hub import get_config
+from mmengine.runner import Runner
+
+cfg = get_config('{PREFIX}')
+cfg.work_dir = 'work-script'
+cfg.train_dataloader.update(batch_size=32, num_workers=0, collate_fn=dict(type='default_collate'))
+for phase in ('train', 'val', 'test'):
+    cfg[f'{{phase}}_dataloader'].dataset.indices = 48
+    cfg[f'{{phase}}_dataloader'].collate_fn = dict(type='default_collate')
+cfg.train_cfg.max_epochs = 1
+runner = Runner.from_cfg(cfg)
+runner.train()
+print(runner.test())
+"""
+    )
+    result = run(python, 'script.py', cwd=folder)
+    assert result.returncode == 0, result.stderr
+    assert "{'accuracy/top1':" in result.stdout
+
+
+@pytest.mark.parametrize('registry', ['mmengine.registry', 'mmpretrain.registry'])
+def test_the_backbone_builds_without_an_import_of_ours(project, registry):
+    folder, python = project
+    script = f'from {registry} import MODELS; print(type(MODELS.build(dict(type="mmpretrain_inception.InceptionV3"))))'
+    result = run(python, '-c', script, cwd=folder)
+    assert 'mmpretrain_inception.models.inception_v3.InceptionV3' in result.stdout, result.stderr

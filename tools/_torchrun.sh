@@ -1,0 +1,12 @@
+# Sourced by dist_train.sh and dist_test.sh: run a script in PROCESSES processes on each of NNODES machines.
+run_distributed() {
+    local processes=$1
+    shift
+    "${PYTHON:-python}" -m torch.distributed.run \
+        --nnodes="${NNODES:-1}" \
+        --node-rank="${NODE_RANK:-0}" \
+        --master-addr="${MASTER_ADDR:-127.0.0.1}" \
+        --master-port="${PORT:-29500}" \
+        --nproc-per-node="$processes" \
+        "$@" --launcher pytorch
+}

@@ -1,0 +1,43 @@
+"""Options that several tools share. It imports neither torch nor the package, so that `--help` is instant."""
+
+import argparse
+import os
+
+from mmengine.config import DictAction
+
+
+def add_run_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of everything that builds a Runner."""
+    parser.add_argument('--work-dir', help='folder for logs and checkpoints; default: work_dirs/<name of the config>')
+    parser.add_argument(
+        '--data',
+        metavar='DIR',
+        help='folder of your own images, DIR/train/<class>/* and DIR/val/<class>/*, for configs that declare '
+        'image_folder; number and names of the classes come from it',
+    )
+    parser.add_argument('--no-pin-memory', action='store_true', help='do not page-lock the memory of batches')
+    parser.add_argument(
+        '--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='what started the processes'
+    )
+    # torch.distributed.launch passes it; torchrun sets the environment instead.
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
+    add_config_options(parser)
+
+
+def add_config_options(parser: argparse.ArgumentParser) -> None:
+    """Add the option that changes single settings of the config."""
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='settings that replace those of the config, e.g. model.backbone.frozen_stages=2 '
+        'optim_wrapper.optimizer.lr=0.01 key="[(a,b),(c,d)]" (lists and tuples in quotes, without spaces)',
+    )
+
+
+def parse(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """Parse the command line and hand the local rank on by the environment, where mmengine looks for it."""
+    args = parser.parse_args()
+    os.environ.setdefault('LOCAL_RANK', str(getattr(args, 'local_rank', 0)))
+    return args

@@ -1,0 +1,42 @@
+"""Count parameters and multiply-adds: python tools/get_flops.py CONFIG."""
+
+import argparse
+
+from arguments import add_config_options
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the options."""
+    parser = argparse.ArgumentParser(description='Count the parameters and multiply-adds of a model in evaluation.')
+    parser.add_argument('config', help='config file, or PACKAGE::PATH')
+    parser.add_argument(
+        '--shape',
+        type=int,
+        nargs='+',
+        default=[299],
+        help='height and width of the image, or one for both; default: 299',
+    )
+    parser.add_argument('--table', action='store_true', help='print the counts of each layer too')
+    add_config_options(parser)
+    return parser
+
+
+def main() -> None:
+    """Build the model, count, and print."""
+    cfg = load_config(args.config)
+    cfg.merge_from_dict(args.cfg_options or {})
+    height, width = args.shape * 2 if len(args.shape) == 1 else args.shape
+    print(format_complexity(count_complexity(cfg, height, width), height, width, table=args.table))
+
+
+if __name__ == '__main__':
+    parser = build_parser()
+    args = parser.parse_args()
+    if len(args.shape) > 2:
+        parser.error(f'--shape takes one or two numbers, but {len(args.shape)} came')
+    # Imported after parsing: torch and mmpretrain take seconds.
+    from mmpretrain_inception.cli import run_tool
+    from mmpretrain_inception.engine.run_config import load_config
+    from mmpretrain_inception.evaluation.complexity import count_complexity, format_complexity
+
+    run_tool(main)

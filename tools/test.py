@@ -1,0 +1,60 @@
+"""Evaluate a checkpoint: python tools/test.py CONFIG CHECKPOINT."""
+
+import argparse
+
+from arguments import add_run_arguments, parse
+
+# What mmengine can write.
+WRITABLE = {'pred': ('.pkl', '.pickle'), 'metrics': ('.json', '.yaml', '.yml', '.pkl', '.pickle')}
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the options, which are mmpretrain's and --data."""
+    parser = argparse.ArgumentParser(description='Evaluate a checkpoint.')
+    parser.add_argument('config', help='config file, or PACKAGE::PATH')
+    parser.add_argument('checkpoint', help='checkpoint file or address')
+    parser.add_argument(
+        '--out', metavar='FILE', help='write the results to FILE: predictions as .pkl, metrics as .json, .yaml or .pkl'
+    )
+    parser.add_argument('--out-item', choices=['metrics', 'pred'], help='what --out writes; default: pred')
+    parser.add_argument('--amp', action='store_true', help='evaluate in mixed precision')
+    parser.add_argument(
+        '--tta', action='store_true', help="average over the config's test-time augmentation or a mirror"
+    )
+    parser.add_argument('--show-dir', metavar='DIR', help='write images with their predictions to DIR')
+    parser.add_argument('--show', action='store_true', help='show images with their predictions in a window')
+    parser.add_argument('--interval', type=int, default=1, help='show one in so many images; default: 1')
+    parser.add_argument('--wait-time', type=float, default=2, help='seconds for which a window shows; default: 2')
+    add_run_arguments(parser)
+    return parser
+
+
+def main() -> None:
+    """Build the Runner from the config, test, and write what was asked for."""
+    runner = build_runner(config_for_testing(args))
+    if args.out and args.out_item != 'metrics':
+        runner.test_evaluator.metrics.append(DumpResults(out_file_path=args.out))
+    metrics = runner.test()
+    if args.out and args.out_item == 'metrics' and is_main_process():
+        dump(metrics, args.out)
+
+
+if __name__ == '__main__':
+    parser = build_parser()
+    args = parse(parser)
+    if args.out_item and not args.out:
+        parser.error('--out-item says what to write, but --out FILE is missing')
+    if args.out and not args.out.endswith(WRITABLE[args.out_item or 'pred']):
+        parser.error(
+            f'--out {args.out}: a file ending in {" or ".join(WRITABLE[args.out_item or "pred"])} was expected'
+        )
+    # Imported after parsing: torch and mmpretrain take seconds.
+    from mmengine import dump
+    from mmengine.dist import is_main_process
+    from mmengine.evaluator import DumpResults
+
+    from mmpretrain_inception.cli import run_tool
+    from mmpretrain_inception.engine.launch import build_runner
+    from mmpretrain_inception.engine.run_config import config_for_testing
+
+    run_tool(main)

@@ -1,0 +1,47 @@
+"""Train a model: python tools/train.py CONFIG."""
+
+import argparse
+
+from arguments import add_run_arguments, parse
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the options, which are mmpretrain's and --data."""
+    parser = argparse.ArgumentParser(description='Train a model.')
+    parser.add_argument('config', help='config file, or PACKAGE::PATH')
+    parser.add_argument(
+        '--resume',
+        nargs='?',
+        const='auto',
+        metavar='CHECKPOINT',
+        help='go on from this checkpoint, or without a value from the last one in the work directory',
+    )
+    parser.add_argument(
+        '--amp', action='store_true', help='train in mixed precision: bfloat16, or float16 on GPUs without it'
+    )
+    parser.add_argument('--no-validate', action='store_true', help='do not evaluate during training')
+    parser.add_argument(
+        '--auto-scale-lr',
+        action='store_true',
+        help='scale the learning rate by the images a step over auto_scale_lr.base_batch_size of the config',
+    )
+    parser.add_argument(
+        '--no-persistent-workers', action='store_true', help='start the workers of the loaders anew every epoch'
+    )
+    add_run_arguments(parser)
+    return parser
+
+
+def main() -> None:
+    """Build the Runner from the config and train."""
+    build_runner(config_for_training(args)).train()
+
+
+if __name__ == '__main__':
+    args = parse(build_parser())
+    # Imported after parsing: torch and mmpretrain take seconds.
+    from mmpretrain_inception.cli import run_tool
+    from mmpretrain_inception.engine.launch import build_runner
+    from mmpretrain_inception.engine.run_config import config_for_training
+
+    run_tool(main)
