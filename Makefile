@@ -1,0 +1,38 @@
+# make train   train on the bundled digits, test, print top-1 and top-5
+# make test    run the test suite
+# make lint    ruff and mypy
+#
+# Each creates .venv and installs what it needs. VENV=DIR takes an environment of yours instead.
+
+VENV ?= .venv
+PYTHON ?= python3
+JOBS ?= auto
+
+CONFIG := configs/inception_v3/inception-v3_1xb64_digits-75px.py
+WORK_DIR := work_dirs/inception-v3_1xb64_digits-75px
+
+.PHONY: train test lint
+
+train: $(VENV)/.installed
+	$(VENV)/bin/python tools/train.py $(CONFIG) --work-dir $(WORK_DIR)
+	$(VENV)/bin/python tools/test.py $(CONFIG) "$$(cat $(WORK_DIR)/last_checkpoint)" --work-dir $(WORK_DIR)
+
+# One thread a worker: several workers with several threads each wait for one another.
+test: $(VENV)/.installed-dev
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n $(JOBS)
+
+lint: $(VENV)/.installed-dev
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: setup.cfg pyproject.toml | $(VENV)/bin/python
+	$(VENV)/bin/python -m pip install --editable .
+	touch $@
+
+$(VENV)/.installed-dev: setup.cfg pyproject.toml | $(VENV)/bin/python
+	$(VENV)/bin/python -m pip install --editable .[dev]
+	touch $@
