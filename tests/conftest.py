@@ -4,10 +4,15 @@ import sys
 import cv2
 import numpy as np
 import pytest
+import torch
 from mmengine.logging import MMLogger
+from mmpretrain.structures import DataSample
 from support import REPOSITORY, run
 
 from mmpretrain_inception.evaluation.top_k import _clamp
+
+# Threads of several test processes that share the cores wait for one another, at ten times the cost.
+torch.set_num_threads(1)
 
 
 @pytest.fixture
@@ -46,3 +51,9 @@ def image_folder(tmp_path):
                 image = rng.integers(80 * label, 80 * label + 60, size=(90, 80, 3), dtype=np.uint8)
                 cv2.imwrite(str(folder / split / name / f'{index}.jpg'), image)
     return folder
+
+
+@pytest.fixture(scope='session')
+def labelled():
+    """Return annotations with the given labels."""
+    return lambda *labels: [DataSample().set_gt_label(label) for label in labels]

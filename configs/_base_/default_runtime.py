@@ -13,6 +13,7 @@ default_hooks = dict(
     sync_buffers=dict(type='SyncBuffersHook'),  # ranks evaluate and save the same batch-norm statistics
     epoch_seed=dict(type='mmpretrain_inception.EpochSeedHook'),
     plain_checkpoint=dict(type='mmpretrain_inception.PlainCheckpointHook'),
+    fit_weights=dict(type='mmpretrain_inception.FitWeightsHook'),
     label_check=dict(type='mmpretrain_inception.LabelCheckHook'),
 )
 

@@ -24,5 +24,8 @@ train_cfg = dict(by_epoch=True, max_epochs=EPOCHS, val_interval=1)
 val_cfg = dict()
 test_cfg = dict()
 
+# The average of the last fifty or so steps varies less from epoch to epoch than the parameters themselves.
+custom_hooks = [dict(type='EMAHook', momentum=0.02, update_buffers=True)]
+
 auto_scale_lr = dict(base_batch_size=64)
 default_hooks = dict(logger=dict(interval=10))

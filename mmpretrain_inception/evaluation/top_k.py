@@ -14,7 +14,7 @@ from mmpretrain_inception.registry import METRICS
 
 
 def clamp_topk(topk: int | Sequence[int], num_classes: int) -> tuple[int, ...]:
-    """Replace ranks beyond the number of classes by it, with one warning per process.
+    """Replace ranks beyond the number of classes by it, with one warning for all who ask for the same.
 
     Args:
         topk: The ranks asked for.
@@ -46,7 +46,21 @@ class TopKAccuracy(Accuracy):
 
     mmpretrain's own raises after the first epoch when there are fewer classes than the largest rank. It takes the same
     arguments, and its results bear the same names: ``accuracy/top1``, ``accuracy/top5``.
+
+    Args:
+        topk: As in mmpretrain. Defaults to 1.
+        thrs: Scores up to which a prediction does not count. Defaults to None: the rank alone decides, also where a
+            score is rounded to 0. mmpretrain's default is 0.
+        **kwargs: As in mmpretrain.
     """
+
+    def __init__(
+        self,
+        topk: int | Sequence[int] = (1,),
+        thrs: float | Sequence[float | None] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(topk=topk, thrs=thrs, **kwargs)
 
     def compute_metrics(self, results: list[dict[str, Any]]) -> dict[str, float]:
         """Compute the accuracies in percent from the results of all samples."""

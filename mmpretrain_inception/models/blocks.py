@@ -18,8 +18,9 @@ from mmcv.cnn import build_norm_layer
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-# TensorFlow's epsilon; PyTorch's own default is 1e-5.
-BATCH_NORM: dict[str, Any] = dict(type='BN', eps=1e-3)
+BATCH_NORM: dict[str, Any] = dict(type='BN')
+# TensorFlow's; PyTorch's own default is 1e-5.
+_EPSILON = 1e-3
 
 
 def truncated_normal(layer: str, std: float) -> dict[str, Any]:
@@ -39,7 +40,8 @@ class BasicConv2d(BaseModule):
         kernel_size: Height and width of the kernel.
         stride: Defaults to 1.
         padding: Zeros on each side. Defaults to 0.
-        norm_cfg: mmcv's config of the normalisation. Defaults to batch norm with epsilon 1e-3.
+        norm_cfg: mmcv's config of the normalisation; epsilon is 1e-3 unless it says otherwise. Defaults to batch
+            norm.
         std: Standard deviation of the truncated normal that initialises the kernel. Defaults to 0.1, the value of
             every convolution in the paper's code (TensorFlow ``research/inception/inception/inception_model.py``)
             but one.
@@ -57,7 +59,7 @@ class BasicConv2d(BaseModule):
     ) -> None:
         super().__init__(init_cfg=truncated_normal('Conv2d', std))
         self.conv = nn.Conv2d(in_channels, out_channels, kernel_size, stride, padding, bias=False)
-        self.bn = build_norm_layer(norm_cfg, out_channels)[1]
+        self.bn = build_norm_layer({'eps': _EPSILON, **norm_cfg}, out_channels)[1]
         self.relu = nn.ReLU(inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -71,7 +73,7 @@ class InceptionA(BaseModule):
     Args:
         in_channels: Channels of the input.
         pool_features: Channels of the pooled branch; the output has 224 more.
-        norm_cfg: mmcv's config of the normalisation. Defaults to batch norm with epsilon 1e-3.
+        norm_cfg: mmcv's config of the normalisation. Defaults to batch norm.
         count_include_pad: Whether the average pool counts the padded zeros. Defaults to True.
     """
 
@@ -110,7 +112,7 @@ class InceptionB(BaseModule):
 
     Args:
         in_channels: Channels of the input; the output has 480 more.
-        norm_cfg: mmcv's config of the normalisation. Defaults to batch norm with epsilon 1e-3.
+        norm_cfg: mmcv's config of the normalisation. Defaults to batch norm.
     """
 
     def __init__(self, in_channels: int, norm_cfg: dict[str, Any] = BATCH_NORM) -> None:
@@ -137,7 +139,7 @@ class InceptionC(BaseModule):
     Args:
         in_channels: Channels of the input.
         channels_7x7: Channels inside the factorised convolutions; the output always has 768.
-        norm_cfg: mmcv's config of the normalisation. Defaults to batch norm with epsilon 1e-3.
+        norm_cfg: mmcv's config of the normalisation. Defaults to batch norm.
         count_include_pad: Whether the average pool counts the padded zeros. Defaults to True.
     """
 
@@ -182,7 +184,7 @@ class InceptionD(BaseModule):
 
     Args:
         in_channels: Channels of the input; the output has 512 more.
-        norm_cfg: mmcv's config of the normalisation. Defaults to batch norm with epsilon 1e-3.
+        norm_cfg: mmcv's config of the normalisation. Defaults to batch norm.
     """
 
     def __init__(self, in_channels: int, norm_cfg: dict[str, Any] = BATCH_NORM) -> None:
@@ -211,7 +213,7 @@ class InceptionE(BaseModule):
 
     Args:
         in_channels: Channels of the input; the output always has 2048.
-        norm_cfg: mmcv's config of the normalisation. Defaults to batch norm with epsilon 1e-3.
+        norm_cfg: mmcv's config of the normalisation. Defaults to batch norm.
         count_include_pad: Whether the average pool counts the padded zeros. Defaults to True.
         max_pool: Whether the pooled branch takes the maximum instead of the average. Defaults to False.
     """

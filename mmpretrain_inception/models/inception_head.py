@@ -22,13 +22,14 @@ from mmpretrain_inception.registry import MODELS
 class InceptionAux(BaseModule):
     """The auxiliary classifier on the 17x17 map (section 4 and figure 8 of arXiv:1512.00567).
 
-    Its kernels shrink with the map, as in TensorFlow's ``research/slim/nets/inception_v3.py``: on a map that is
-    smaller than the 5x5 kernel only the kernel's middle takes part. One set of parameters thus serves every input size.
+    Its kernels shrink with the map. On a map smaller than 5x5 only the middle of the 5x5 convolution takes part, so
+    that one set of parameters serves every input size; TensorFlow's ``research/slim/nets/inception_v3.py`` makes a
+    smaller kernel there. The average pool shrinks too, which TensorFlow's does not, so that it has a map from 75 px on.
 
     Args:
         in_channels: Channels of the map.
         num_classes: Number of classes.
-        norm_cfg: mmcv's config of the normalisation. Defaults to batch norm with epsilon 1e-3.
+        norm_cfg: mmcv's config of the normalisation. Defaults to batch norm.
 
     The initial deviations 0.1, 0.01 and 0.001 are TensorFlow's. torchvision and timm mean the same, but their 0.01
     never reaches the convolution.
@@ -77,7 +78,7 @@ class InceptionHead(LinearClsHead):
         aux_in_channels: Channels of that map. Defaults to 768.
         aux_weight: Weight of the auxiliary loss. Defaults to 0.4 (TensorFlow
             ``research/inception/inception/inception_model.py``).
-        norm_cfg: mmcv's config of the auxiliary classifier's normalisation. Defaults to batch norm with epsilon 1e-3.
+        norm_cfg: mmcv's config of the auxiliary classifier's normalisation. Defaults to batch norm.
         loss: mmpretrain's config of the loss of both classifiers. Defaults to cross entropy.
         topk: Ranks at which accuracy is logged in training; ranks beyond ``num_classes`` are clamped to it. Defaults
             to (1,).
@@ -104,8 +105,10 @@ class InceptionHead(LinearClsHead):
         super().__init__(num_classes, in_channels, init_cfg=init_cfg, loss=loss, topk=topk, cal_acc=cal_acc)
         self.topk = clamp_topk(topk, num_classes)
         self.dropout = nn.Dropout(dropout)
+        self.aux_in_channels = aux_in_channels
         self.aux_weight = aux_weight
         self.AuxLogits = InceptionAux(aux_in_channels, num_classes, norm_cfg) if with_aux else None
+        self._register_load_state_dict_pre_hook(self._fit_classes)
 
     def pre_logits(self, feats: Sequence[Tensor]) -> Tensor:
         """Return the pooled features, (N, in_channels), after dropout."""
@@ -137,14 +140,22 @@ class InceptionHead(LinearClsHead):
                 aux_logits, target, avg_factor=len(target), **kwargs
             )
         if self.cal_acc and target.ndim == 1:
-            accuracies = Accuracy.calculate(logits, target, topk=self.topk)
+            # Without a threshold: mmpretrain's default counts a logit below 0 as no prediction.
+            accuracies = Accuracy.calculate(logits, target, topk=self.topk, thrs=(None,))
             losses.update({f'accuracy_top-{k}': accuracy for k, accuracy in zip(self.topk, accuracies)})
         return losses
 
+    def _fit_classes(self, state_dict: dict[str, Any], prefix: str, *_: Any) -> None:
+        # The weights package builds this class, hence the import here.
+        from mmpretrain_inception.weights.load_hooks import fit_classes
+
+        fit_classes(state_dict, prefix, self.state_dict())
+
     def _aux_map(self, feats: Sequence[Tensor]) -> Tensor:
+        expected = f'the auxiliary classifier expects a map of {self.aux_in_channels} channels before the last output'
+        remedy = 'set backbone.out_indices=(3, 4) and neck InceptionNeck, or head.with_aux=False'
         if len(feats) < 2 or feats[-2].ndim != 4:
-            raise InputError(
-                'the auxiliary classifier needs the map before the last beside the pooled one, but none came; '
-                'set backbone.out_indices=(3, 4) and neck InceptionNeck, or head.with_aux=False'
-            )
+            raise InputError(f'{expected}, but none came; {remedy}')
+        if feats[-2].shape[1] != self.aux_in_channels:
+            raise InputError(f'{expected}, but one of {feats[-2].shape[1]} came; {remedy}')
         return feats[-2]

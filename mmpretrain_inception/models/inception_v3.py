@@ -57,16 +57,16 @@ class InceptionV3(BaseModule):
             False.
         with_cp: Whether to save memory in training by computing activations a second time in the backward pass. The
             results, running statistics included, are the same. Defaults to False.
-        norm_cfg: mmcv's config of the normalisation, e.g. ``dict(type='SyncBN', eps=1e-3)``. Defaults to batch norm
-            with epsilon 1e-3.
+        norm_cfg: mmcv's config of the normalisation, e.g. ``dict(type='SyncBN')``; epsilon is 1e-3 unless it says
+            otherwise. Defaults to batch norm.
         count_include_pad: Whether the 3x3 average pools count the padded zeros. True is PyTorch's rule, by which
             torchvision, timm and mmpretrain evaluate; False is TensorFlow's. Defaults to True.
         last_pool: ``'avg'`` or ``'max'``: the 3x3 pool of ``Mixed_7c``. The network of 2015 by which FID is computed
             takes the maximum there (pytorch-fid ``inception.py``, ``FIDInceptionE_2``, which calls that a likely error
             of the original); every other one the average. Defaults to ``'avg'``.
-        init_cfg: mmengine's config of the initialisation, e.g. ``dict(type='Pretrained', checkpoint=FILE)``. Defaults
-            to None: every convolution draws from a normal distribution of deviation 0.1 truncated at 0.2, as in the
-            paper's code.
+        init_cfg: ``dict(type='Pretrained', checkpoint=FILE)`` starts from a file of any publisher. Defaults to None:
+            every convolution draws from a normal distribution of deviation 0.1 truncated at 0.2, as in the paper's
+            code.
 
     Raises:
         ValueError: If an index is outside :attr:`stages` or ``last_pool`` is neither.
@@ -131,6 +131,7 @@ class InceptionV3(BaseModule):
         for name in self._layers_behind(self.stages[self.out_indices[-1]].name):
             delattr(self, name)
         self._freeze_stages()
+        self._register_load_state_dict_pre_hook(self._rename_bare)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Compute the maps of :attr:`out_indices`, shallow ones first.
@@ -172,6 +173,20 @@ class InceptionV3(BaseModule):
                     module.eval()
         return self
 
+    def _checkpoint_filter(self, state_dict: dict[str, Any], prefix: str, *_: Any) -> None:
+        """Give the parameters of any publisher our names; mmpretrain's ``ImageClassifier`` calls it when it loads."""
+        # The weights package builds this class, hence the import here.
+        from mmpretrain_inception.weights.load_hooks import rename_for_classifier
+
+        rename_for_classifier(state_dict, prefix, self.state_dict())
+
+    def _rename_bare(self, state_dict: dict[str, Any], prefix: str, *_: Any) -> None:
+        """Do the same where the backbone stands alone, as with ``init_cfg=dict(type='Pretrained', ...)``."""
+        from mmpretrain_inception.weights.load_hooks import rename_for_backbone
+
+        if prefix == '':
+            rename_for_backbone(state_dict, self.state_dict())
+
     def _checked_indices(self, indices: list[int]) -> tuple[int, ...]:
         count = len(self.stages)
         for index in indices:
@@ -206,11 +221,14 @@ class InceptionV3(BaseModule):
 @contextmanager
 def _statistics_kept(layer: nn.Module) -> Iterator[None]:
     """Keep a second forward pass over the same batch from entering the running statistics again."""
-    norms = [m for m in layer.modules() if isinstance(m, _BatchNorm) and m.training and m.track_running_stats]
-    for norm in norms:
-        norm.track_running_stats = False
+    norms = [module for module in layer.modules() if isinstance(module, _BatchNorm)]
+    kept = [(norm, dict(norm.named_buffers(recurse=False))) for norm in norms]
+    for norm, buffers in kept:
+        for name, buffer in buffers.items():
+            setattr(norm, name, buffer.clone())
     try:
         yield
     finally:
-        for norm in norms:
-            norm.track_running_stats = True
+        for norm, buffers in kept:
+            for name, buffer in buffers.items():
+                setattr(norm, name, buffer)

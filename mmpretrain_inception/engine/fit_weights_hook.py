@@ -1,0 +1,56 @@
+"""No silent mismatch between a checkpoint and the model."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from mmengine.hooks import Hook
+from mmengine.runner import BaseLoop, Runner
+from torch import nn
+
+from mmpretrain_inception.errors import InputError
+from mmpretrain_inception.models import InceptionV3
+from mmpretrain_inception.registry import HOOKS
+from mmpretrain_inception.weights import fit_to_model, to_ours
+
+
+@HOOKS.register_module()
+class FitWeightsHook(Hook):
+    """Rename a checkpoint's parameters to ours, and stop where they do not fill the model.
+
+    mmengine loads what it can and goes on. Here a checkpoint of any publisher is fitted to a model with our backbone:
+    everything in it has to be filled, but for an auxiliary classifier that the file does not have and, when training
+    starts from it, final layers of other classes.
+
+    Raises:
+        ValueError: With the first few names, if the checkpoint does not fill the model.
+    """
+
+    # Before EMAHook, which takes the state dict as it finds it.
+    priority = 'HIGH'
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        """Replace ``checkpoint['state_dict']`` by one that fits the model."""
+        model = _classifier(runner.model)
+        if not isinstance(getattr(model, 'backbone', None), InceptionV3):
+            return
+        # mmengine takes a file without this key for a bare state dict.
+        state_dict = checkpoint['state_dict'] if 'state_dict' in checkpoint else dict(checkpoint)
+        origin = str(runner._load_from or 'the checkpoint')
+        resuming = runner._resume
+        if resuming and 'optimizer' not in checkpoint:
+            raise InputError(
+                f'{origin}: a checkpoint of a training run was expected, but it holds weights only; '
+                'start from them with --cfg-options load_from=FILE instead of --resume'
+            )
+        starting = isinstance(runner._train_loop, BaseLoop) and not resuming
+        fit = fit_to_model(to_ours(state_dict, origin=origin), model, new_classes=starting)
+        for note in fit.notes:
+            runner.logger.info(note)
+        own = model.state_dict()
+        checkpoint['state_dict'] = {**fit.tensors, **{name: own[name] for name in fit.kept}}
+
+
+def _classifier(model: nn.Module) -> nn.Module:
+    """Return what data parallelism or test-time augmentation wraps."""
+    return cast('nn.Module', getattr(model, 'module', model))
