@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
 from mmengine.config import Config
 
 from mmpretrain_inception.datasets.image_folder import list_classes
 from mmpretrain_inception.errors import InputError
+from mmpretrain_inception.weights import read_weights
 
 
 def use_image_folder(cfg: Config, checkpoint: str | None = None) -> None:
@@ -47,7 +47,7 @@ def _set_number_of_classes(cfg: Config, number: int) -> None:
 def _classes_of_checkpoint(checkpoint: str) -> list[str] | None:
     """Return the class names that a checkpoint carries; what is wrong with a file shows when its weights are loaded."""
     try:
-        meta = torch.load(checkpoint, map_location='cpu', weights_only=True, mmap=True)['meta']
-    except Exception:
+        meta = read_weights(checkpoint).meta
+    except InputError:
         return None
     return list(meta.get('dataset_meta', {}).get('classes', ())) or None

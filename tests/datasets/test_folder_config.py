@@ -26,7 +26,8 @@ def test_number_and_names_of_the_classes_reach_every_place(cfg, image_folder):
 
 
 def test_the_classes_of_a_checkpoint_come_first(cfg, tmp_path):
-    torch.save({'meta': {'dataset_meta': {'classes': ('cat', 'bee', 'ant', 'dog')}}}, tmp_path / 'checkpoint.pth')
+    meta = {'dataset_meta': {'classes': ('cat', 'bee', 'ant', 'dog')}}
+    torch.save({'state_dict': {}, 'meta': meta}, tmp_path / 'checkpoint.pth')
     use_image_folder(cfg, checkpoint=str(tmp_path / 'checkpoint.pth'))
     assert cfg.test_dataloader.dataset.classes == ['cat', 'bee', 'ant', 'dog']
     assert cfg.model.head.num_classes == 4

@@ -1,0 +1,13 @@
+# ImageNet at 299 px, tested as TensorFlow's slim tests: the central 0.875 of each side becomes 299 x 299 by TensorFlow
+# 1's bilinear interpolation, without antialiasing and without keeping the aspect ratio. EXIF's orientation is ignored.
+_base_ = 'imagenet_bs32_299px.py'
+
+test_pipeline = [
+    dict(type='LoadImageFromFile', imdecode_backend='pillow', color_type='color_ignore_orientation'),
+    dict(type='mmpretrain_inception.TensorFlowCentralCrop', fraction=0.875),
+    dict(type='mmpretrain_inception.TensorFlowResize', scale=299),
+    dict(type='PackInputs'),
+]
+
+val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+test_dataloader = val_dataloader

@@ -1,0 +1,15 @@
+# Images without labels in data/images and its folders, for features: the whole image becomes 299 x 299 by TensorFlow
+# 1's bilinear interpolation, as torch-fidelity does. There is nothing to evaluate; the model's outputs are the result.
+test_pipeline = [
+    dict(type='LoadImageFromFile', imdecode_backend='pillow', color_type='color_ignore_orientation'),
+    dict(type='mmpretrain_inception.TensorFlowResize', scale=299),
+    dict(type='PackInputs'),
+]
+
+test_dataloader = dict(
+    batch_size=32,
+    dataset=dict(type='CustomDataset', data_root='data/images', with_label=False, pipeline=test_pipeline),
+    sampler=dict(type='DefaultSampler', shuffle=False),
+)
+test_evaluator = []
+test_cfg = dict()

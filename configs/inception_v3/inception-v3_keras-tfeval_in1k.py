@@ -1,0 +1,17 @@
+# Keras's Inception V3 on ImageNet-1k, evaluated as TensorFlow's slim evaluates: its average pools leave the
+# padded zeros out, and the central 0.875 of an image becomes 299 x 299 by TensorFlow 1's bilinear interpolation.
+#
+#   python tools/test.py configs/inception_v3/inception-v3_keras-tfeval_in1k.py \
+#       inception_v3_weights_tf_dim_ordering_tf_kernels.h5
+#
+# Expected: not known for this crop and resize; Keras states top-1 77.898, top-5 93.720 for a single central crop,
+# and not how it resized (keras-applications' README; not measured here).
+_base_ = [
+    '../_base_/models/inception-v3.py',
+    '../_base_/datasets/imagenet_bs32_299px_tf1.py',
+    '../_base_/schedules/imagenet_bs256_coslr.py',
+    '../_base_/default_runtime.py',
+]
+
+data_preprocessor = dict(mean=[127.5, 127.5, 127.5], std=[127.5, 127.5, 127.5])
+model = dict(backbone=dict(count_include_pad=False))

@@ -1,0 +1,17 @@
+# timm's inception_v3.tf_in1k on ImageNet-1k (TensorFlow slim's weights of 2016-08-28), its images prepared as timm
+# does.
+#
+#   python tools/test.py configs/inception_v3/inception-v3_timm-tf_in1k.py model.safetensors
+#
+# Expected: top-1 77.866, top-5 93.644 (timm's results-imagenet.csv; not measured here).
+#
+# timm counts the padded zeros in its average pools, although these weights were trained in TensorFlow, which does not:
+# inception-v3_timm-tf-tfeval_in1k.py evaluates them as TensorFlow does.
+_base_ = [
+    '../_base_/models/inception-v3.py',
+    '../_base_/datasets/imagenet_bs32_299px_pil_bicubic.py',
+    '../_base_/schedules/imagenet_bs256_coslr.py',
+    '../_base_/default_runtime.py',
+]
+
+data_preprocessor = dict(mean=[127.5, 127.5, 127.5], std=[127.5, 127.5, 127.5])
