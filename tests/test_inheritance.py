@@ -109,6 +109,13 @@ print(runner.test())
     assert "{'accuracy/top1':" in result.stdout
 
 
+def test_names_are_found_in_an_editable_installation_too(tmp_path):
+    """The environment of the tests holds one; mmengine would look for the configs in site-packages."""
+    script = f'import mmpretrain_inception; from mmengine.hub import get_config; print(get_config({PREFIX!r}).model.type)'
+    result = run(sys.executable, '-c', script, cwd=tmp_path)
+    assert result.stdout.strip() == 'ImageClassifier', result.stderr
+
+
 @pytest.mark.parametrize('registry', ['mmengine.registry', 'mmpretrain.registry'])
 def test_the_backbone_builds_without_an_import_of_ours(project, registry):
     folder, python = project

@@ -41,7 +41,7 @@ class LabelCheckHook(Hook):
         dataset = loader.dataset
         if not isinstance(head, InceptionHead) or not isinstance(dataset, BaseDataset):
             return
-        if isinstance(dataset, MultiLabelDataset):
+        if isinstance(dataset, MultiLabelDataset) or 'gt_label' not in dataset.get_data_info(0):
             return
         needed = int(dataset.get_gt_labels().max()) + 1
         if needed > head.num_classes:

@@ -80,6 +80,11 @@ def test_a_checkpoint_that_is_not_one(tool, tmp_path, option):
     assert_refused(tool(*command), 1, 'text.pth')
 
 
+def test_imagenet_that_is_not_there(tool):
+    result = tool('train.py', CONFIGS / 'inception-v3_8xb32_in1k.py')
+    assert_refused(result, 1, 'data/imagenet/train: a file or folder was expected')
+
+
 def test_a_checkpoint_that_does_not_exist(tool):
     assert_refused(tool('test.py', DIGITS, 'absent.pth'), 1, 'absent.pth')
 

@@ -1,0 +1,83 @@
+"""How mmengine reads checkpoints while this package is imported: any published format, and never a pickle of objects.
+
+mmengine 0.10.7 knows ``torch.load`` only, which refuses the checkpoints of mmengine's own Runner since torch 2.6. The
+loaders here take its place for local files and web addresses; for a file that ``torch.load(..., weights_only=True)``
+opens they return the same. They can go when mmengine reads its own checkpoints and those of other publishers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+
+import torch
+from mmengine.dist import barrier, is_main_process
+from mmengine.runner import CheckpointLoader
+
+from mmpretrain_inception.errors import InputError
+from mmpretrain_inception.weights.read import read_checkpoint
+
+# As in torch.hub and in OpenMMLab's model zoo: the first digits of the sha256 before the ending.
+_HASH = re.compile(r'-([a-f0-9]{8,64})\.')
+
+
+# mmengine names the kind of source in its log by what follows `load_from_` in the name of the function.
+@CheckpointLoader.register_scheme(prefixes='', force=True)
+def load_from_local(filename: str, map_location: Any = None) -> dict[str, Any]:
+    """Read a local file.
+
+    Args:
+        filename: The file; ``~`` stands for the home folder.
+        map_location: As in ``torch.load``.
+
+    Returns:
+        What the file holds, with the parameters under ``state_dict``, by the names in the file.
+
+    Raises:
+        InputError: If the file is missing, damaged, of another kind or holds objects.
+    """
+    return read_checkpoint(Path(filename).expanduser(), map_location)
+
+
+@CheckpointLoader.register_scheme(prefixes=('http://', 'https://'), force=True)
+def load_from_http(filename: str, map_location: Any = None) -> dict[str, Any]:
+    """Read a file from the web, once downloaded from torch's cache.
+
+    Args:
+        filename: The address. Where its file name ends in the digits of a sha256, as in ``name-0cc3c7bd.pth``, the
+            file has to begin with them.
+        map_location: As in ``torch.load``.
+
+    Returns:
+        As :func:`load_from_local`.
+
+    Raises:
+        InputError: If the download fails or has another sha256, or as for :func:`load_from_local`.
+    """
+    target = _cached(filename)
+    if is_main_process() and not target.exists():
+        _download(filename, target)
+    barrier()
+    return read_checkpoint(target, map_location)
+
+
+def _cached(address: str) -> Path:
+    """Return where torch.hub keeps a file; without a hash in its name, in a folder of its address's own.
+
+    Several files on Hugging Face are all called ``model.safetensors``.
+    """
+    name = Path(urlparse(address).path).name
+    folder = Path(torch.hub.get_dir()) / 'checkpoints'
+    return folder / name if _HASH.search(name) else folder / hashlib.sha256(address.encode()).hexdigest()[:16] / name
+
+
+def _download(address: str, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    prefix = _HASH.search(target.name)
+    try:
+        torch.hub.download_url_to_file(address, str(target), prefix and prefix[1])
+    except (OSError, RuntimeError, ValueError) as error:
+        raise InputError(f'{address} cannot be downloaded: {error}') from error

@@ -1,0 +1,341 @@
+import os
+import pickle
+import struct
+import sys
+import zipfile
+
+import pytest
+import torch
+from mmengine.model import BaseModel
+from mmengine.registry import DefaultScope
+from mmengine.runner import Runner
+from torch import nn
+
+from mmpretrain_inception.errors import InputError
+from mmpretrain_inception.weights import read_weights
+
+STATE = {'fc.weight': torch.arange(6.0).reshape(2, 3), 'fc.bias': torch.tensor([1.0, 2.0])}
+
+
+def assert_same(tensors, expected):
+    assert list(tensors) == list(expected)
+    assert all(torch.equal(tensors[name], expected[name]) for name in expected)
+
+
+@pytest.mark.parametrize('wrap', [dict, lambda s: dict(state_dict=s, epoch=3), lambda s: dict(model=s)])
+@pytest.mark.parametrize('zipped', [True, False], ids=['zip', 'before_torch_1.6'])
+@pytest.mark.parametrize('name', ['model.pth', 'model.pt', 'no_suffix', 'named_wrongly.h5'])
+def test_torch_file_is_read_by_its_content(save, wrap, zipped, name):
+    path = save(wrap(STATE), name, _use_new_zipfile_serialization=zipped)
+
+    assert_same(read_weights(path).tensors, STATE)
+
+
+def test_safetensors_are_read(tmp_path):
+    safetensors_torch = pytest.importorskip('safetensors.torch')
+    safetensors_torch.save_file(STATE, tmp_path / 'model.pth', metadata=dict(network='fid'))
+
+    tensors, meta = read_weights(tmp_path / 'model.pth')
+
+    assert_same(dict(sorted(tensors.items(), reverse=True)), STATE)
+    assert meta == dict(network='fid')
+
+
+class TinyModel(BaseModel):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(1, 1)
+        self.bn = nn.BatchNorm1d(1)
+
+    def forward(self, *pixels, mode):
+        return dict(loss=self.bn(self.fc(torch.stack(pixels)[:, None])).square().mean())
+
+
+@pytest.fixture(scope='module')
+def stock_checkpoint(tmp_path_factory):
+    """What mmengine's Runner writes after two iterations, and the model that it trained."""
+    folder = tmp_path_factory.mktemp('stock')
+    runner = Runner(
+        TinyModel(),
+        work_dir=str(folder),
+        train_dataloader=dict(
+            batch_size=2, dataset=list(torch.rand(4)), sampler=dict(type='DefaultSampler', shuffle=False)
+        ),
+        train_cfg=dict(by_epoch=True, max_epochs=1),
+        optim_wrapper=dict(optimizer=dict(type='Adam', lr=0.1)),
+        param_scheduler=[dict(type='LinearLR', start_factor=0.1, end=1), dict(type='CosineAnnealingLR', T_max=3)],
+        default_hooks=dict(logger=dict(type='LoggerHook', interval=1)),
+        custom_hooks=[dict(type='EMAHook')],
+        experiment_name='stock',
+    )
+    runner.train()
+    # The Runner set it for the process, and other tests build models by mmpretrain's names.
+    DefaultScope._instance_dict.clear()
+    return folder / 'epoch_1.pth', runner.model
+
+
+def test_stock_runner_checkpoint_gives_parameters_and_plain_metadata(stock_checkpoint):
+    path, _ = stock_checkpoint
+    with pytest.raises(pickle.UnpicklingError, match='HistoryBuffer'):
+        torch.load(path)
+    expected = torch.load(path, weights_only=False)
+
+    tensors, meta = read_weights(path)
+
+    assert_same(tensors, expected['state_dict'])
+    assert meta == expected['meta']
+    assert meta['epoch'] == 1
+
+
+class Creates:
+    """An object whose unpickling creates a file."""
+
+    def __init__(self, path):
+        self.path = str(path)
+
+    def __reduce__(self):
+        return open, (self.path, 'w')
+
+
+def as_plain_pickle(content, path):
+    path.write_bytes(pickle.dumps(content, protocol=2))
+
+
+def as_legacy_file(content, path):
+    torch.save(content, path, _use_new_zipfile_serialization=False)
+
+
+@pytest.mark.parametrize('write', [torch.save, as_legacy_file, as_plain_pickle])
+@pytest.mark.parametrize(
+    'content', [lambda evil: evil, lambda evil: dict(state_dict=STATE, meta=evil), lambda evil: {**STATE, 'x': evil}]
+)
+def test_pickle_that_would_create_a_file_is_refused_by_name_and_creates_none(tmp_path, write, content):
+    path, created = tmp_path / 'evil.pth', tmp_path / 'created'
+    write(content(Creates(created)), path)
+
+    with pytest.raises(InputError, match=r'evil\.pth was not opened: it needs \S+, .*nothing in it was run') as error:
+        read_weights(path)
+
+    assert '\n' not in str(error.value)
+    assert not created.exists()
+    # The test would pass with a harmless file too.
+    torch.load(path, weights_only=False) if write is not as_plain_pickle else pickle.loads(path.read_bytes())
+    assert created.exists()
+
+
+class Reduces:
+    """An object that unpickles as the call of a function."""
+
+    def __init__(self, function, *arguments):
+        self.call = function, arguments
+
+    def __reduce__(self):
+        return self.call
+
+
+def test_getattr_which_stock_checkpoints_need_reaches_nothing(save):
+    path = save(dict(state_dict=STATE, meta=dict(epoch=1, method=Reduces(getattr, 'text', 'upper'))))
+
+    assert torch.load(path, weights_only=False)['meta']['method']() == 'TEXT'
+    assert read_weights(path).meta == dict(epoch=1)
+
+
+def test_what_getattr_gives_cannot_be_called(save):
+    # Pickle reaches the bound method through getattr.
+    path = save(dict(state_dict=STATE, meta=dict(text=Reduces('text'.upper))))
+
+    assert torch.load(path, weights_only=False)['meta']['text'] == 'TEXT'
+    with pytest.raises(InputError, match=r'weights\.pth was not opened: its pickle uses more'):
+        read_weights(path)
+
+
+def test_what_the_process_allows_elsewhere_is_refused_all_the_same(save):
+    path = save(dict(state_dict=STATE, meta=Reduces(os.getcwd)))
+    allowed = [(os.getcwd, f'{os.getcwd.__module__}.getcwd'), Runner]
+
+    with torch.serialization.safe_globals(allowed):
+        with pytest.raises(InputError, match=r'it needs posix\.getcwd'):
+            read_weights(path)
+        assert set(allowed) <= set(torch.serialization.get_safe_globals())
+
+
+def half(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def write_safetensors(path, header, data=b''):
+    text = header.encode()
+    path.write_bytes(struct.pack('<Q', len(text)) + text + data)
+
+
+def write_zip(path, **members):
+    with zipfile.ZipFile(path, 'w') as archive:
+        for name, content in members.items():
+            archive.writestr(name.replace('__', '.'), content)
+
+
+def cut_torch(path):
+    torch.save(STATE, path)
+    half(path)
+
+
+def cut_legacy_torch(path):
+    torch.save(STATE, path, _use_new_zipfile_serialization=False)
+    half(path)
+
+
+def torchscript(path):
+    torch.jit.save(torch.jit.script(nn.Linear(1, 1)), path)
+
+
+@pytest.mark.filterwarnings('ignore:.*torch.jit:DeprecationWarning')
+@pytest.mark.parametrize(
+    ('write', 'message'),
+    [
+        (lambda path: None, 'cannot be read: No such file'),
+        (lambda path: path.mkdir(), 'is a folder, but a PyTorch .* was expected'),
+        (lambda path: path.touch(), 'is empty'),
+        (
+            lambda path: path.write_text('version https://git-lfs.github.com/spec/v1'),
+            "not a .* file: it starts with b'vers",
+        ),
+        (cut_torch, 'damaged or was cut short'),
+        (cut_legacy_torch, 'damaged, was cut short'),
+        (lambda path: write_zip(path, readme__txt='hello'), 'zip archive without weights'),
+        (lambda path: write_zip(path, model__weights__h5='hello'), "damaged, was cut short or is no file of Keras's"),
+        (lambda path: torch.save([1, 2], path), 'holds a list, but a state dict was expected'),
+        (lambda path: torch.save(dict(state_dict=dict(a=1)), path), "holds no state dict: 'a' is a int"),
+        (lambda path: torch.save(nn.Linear(1, 1), path), r'it needs torch\.nn\.modules\.linear\.Linear'),
+        (lambda path: torch.save(STATE, path, pickle_protocol=4), 'its pickle uses more than torch.save writes'),
+        (lambda path: torch.save(dict(a=torch.ones(2).to_sparse()), path), 'a is no dense tensor'),
+        (torchscript, 'TorchScript archive'),
+        (
+            lambda path: write_safetensors(path, '{"a": {"dtype": "F32", "shape": [4], "data_offsets": [0, 16]}}'),
+            'damaged',
+        ),
+        (
+            lambda path: write_safetensors(
+                path, '{"a": {"dtype": "F32", "shape": [9], "data_offsets": [0, 4]}}', b'1234'
+            ),
+            'damaged',
+        ),
+        (lambda path: path.write_bytes(struct.pack('<Q', 2**60) + b'{}'), 'damaged'),
+        (lambda path: path.write_bytes(b'\x89HDF\r\n\x1a\n' + bytes(500)), 'damaged'),
+    ],
+)
+def test_wrong_file_is_refused_in_one_line_that_names_it(tmp_path, write, message):
+    path = tmp_path / 'wrong.pth'
+    write(path)
+
+    with pytest.raises(InputError, match=rf'wrong\.pth.*{message}') as error:
+        read_weights(path)
+
+    assert '\n' not in str(error.value)
+
+
+def keras_file(path, layers, prefix=''):
+    """Write layers as Keras 2 does: the name of the layer twice, then the name of the weight."""
+    h5py = pytest.importorskip('h5py')
+    with h5py.File(path, 'w') as file:
+        for layer, parts in layers.items():
+            for part, values in parts.items():
+                file[f'{prefix}{layer}/{layer}/{part}:0'] = values.numpy()
+    return path
+
+
+LAYERS = {
+    'conv2d_9': dict(kernel=torch.rand(3, 2, 4, 5)),
+    'conv2d_10': dict(kernel=torch.rand(1, 7, 5, 6)),
+    'batch_normalization_9': dict(beta=torch.rand(5), moving_mean=torch.rand(5), moving_variance=torch.rand(5)),
+    'predictions': dict(kernel=torch.rand(6, 3), bias=torch.rand(3)),
+    'block1_conv1': dict(kernel=torch.rand(2, 2)),
+}
+
+
+@pytest.mark.parametrize('prefix', ['', 'model_weights/'])
+def test_keras_layers_are_numbered_in_order_and_laid_out_as_in_pytorch(tmp_path, prefix):
+    tensors = read_weights(keras_file(tmp_path / 'model.h5', LAYERS, prefix)).tensors
+
+    assert set(tensors) == {
+        *('conv2d.0.kernel', 'conv2d.1.kernel', 'dense.0.kernel', 'dense.0.bias', 'block1_conv1.0.kernel'),
+        *(f'batch_normalization.0.{part}' for part in ('beta', 'moving_mean', 'moving_variance')),
+    }
+    assert tensors['conv2d.0.kernel'].shape == (5, 4, 3, 2)
+    assert tensors['conv2d.1.kernel'][4, 3, 0, 6] == LAYERS['conv2d_10']['kernel'][0, 6, 3, 4]
+    assert torch.equal(tensors['dense.0.kernel'], LAYERS['predictions']['kernel'].T)
+
+
+def test_keras_archive_is_not_unpacked(tmp_path, monkeypatch):
+    keras_file(tmp_path / 'model.weights.h5', LAYERS)
+    with zipfile.ZipFile(tmp_path / 'model.keras', 'w') as archive:
+        archive.write(tmp_path / 'model.weights.h5', 'model.weights.h5')
+        archive.writestr('../escaped', 'text')
+    (tmp_path / 'model.weights.h5').unlink()
+    monkeypatch.chdir(tmp_path)
+
+    assert 'conv2d.1.kernel' in read_weights(tmp_path / 'model.keras').tensors
+    assert os.listdir(tmp_path) == ['model.keras']
+    assert not (tmp_path.parent / 'escaped').exists()
+
+
+def declares_too_much(file, other):
+    file.create_dataset('conv2d/conv2d/kernel:0', shape=(2**40,), dtype='f4')
+
+
+def links_to_another_file(file, other):
+    h5py = sys.modules['h5py']
+    file['conv2d'] = h5py.ExternalLink(other, '/conv2d_9')
+
+
+def keeps_its_numbers_elsewhere(file, other):
+    file.create_dataset('conv2d/kernel:0', shape=(4,), dtype='f4', external=[(other, 0, 16)])
+
+
+def holds_text(file, other):
+    file['conv2d/kernel:0'] = 'text'
+
+
+@pytest.mark.parametrize(
+    ('write', 'message'),
+    [
+        (declares_too_much, '1099511627776 numbers, but Inception V3 has 24 million'),
+        (links_to_another_file, "is an HDF5 file without Keras's weights"),
+        (keeps_its_numbers_elsewhere, 'holds no numbers of its own'),
+        (holds_text, 'holds no numbers of its own'),
+    ],
+)
+def test_h5_file_that_lies_or_leads_elsewhere_is_refused(tmp_path, write, message):
+    h5py = pytest.importorskip('h5py')
+    other = keras_file(tmp_path / 'other.h5', LAYERS)
+    with h5py.File(tmp_path / 'wrong.h5', 'w') as file:
+        write(file, str(other))
+
+    with pytest.raises(InputError, match=rf'wrong\.h5.*{message}'):
+        read_weights(tmp_path / 'wrong.h5')
+
+
+@pytest.mark.parametrize('keep', [0.3, 0.9])
+def test_truncated_h5_file_is_refused(tmp_path, keep):
+    path = keras_file(tmp_path / 'cut.h5', LAYERS)
+    path.write_bytes(path.read_bytes()[: int(keep * path.stat().st_size)])
+
+    with pytest.raises(InputError, match=r'cut\.h5 is damaged, was cut short'):
+        read_weights(path)
+
+
+@pytest.mark.parametrize(
+    ('module', 'name', 'message'),
+    [
+        ('h5py', 'model.h5', r"pip install 'mmpretrain-inception\[keras\]'"),
+        ('safetensors', 'model.safetensors', 'pip install safetensors'),
+    ],
+)
+def test_missing_library_is_named(tmp_path, monkeypatch, module, name, message):
+    if module == 'h5py':
+        keras_file(tmp_path / name, LAYERS)
+    else:
+        write_safetensors(tmp_path / name, '{}')
+    monkeypatch.setitem(sys.modules, module, None)
+
+    with pytest.raises(InputError, match=message):
+        read_weights(tmp_path / name)
