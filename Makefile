@@ -7,6 +7,8 @@
 VENV ?= .venv
 PYTHON ?= python3
 JOBS ?= auto
+# EXTRAS=dev,peers installs the other publishers' code too and runs the tests that compare with it.
+EXTRAS ?= dev
 
 CONFIG := configs/inception_v3/inception-v3_1xb64_digits-75px.py
 WORK_DIR := work_dirs/inception-v3_1xb64_digits-75px
@@ -18,10 +20,10 @@ train: $(VENV)/.installed
 	$(VENV)/bin/python tools/test.py $(CONFIG) "$$(cat $(WORK_DIR)/last_checkpoint)" --work-dir $(WORK_DIR)
 
 # One thread a worker: several workers with several threads each wait for one another.
-test: $(VENV)/.installed-dev
+test: $(VENV)/.installed-$(EXTRAS)
 	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n $(JOBS)
 
-lint: $(VENV)/.installed-dev
+lint: $(VENV)/.installed-$(EXTRAS)
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
@@ -33,6 +35,6 @@ $(VENV)/.installed: setup.cfg pyproject.toml | $(VENV)/bin/python
 	$(VENV)/bin/python -m pip install --editable .
 	touch $@
 
-$(VENV)/.installed-dev: setup.cfg pyproject.toml | $(VENV)/bin/python
-	$(VENV)/bin/python -m pip install --editable .[dev]
+$(VENV)/.installed-$(EXTRAS): setup.cfg pyproject.toml | $(VENV)/bin/python
+	$(VENV)/bin/python -m pip install --editable '.[$(EXTRAS)]'
 	touch $@
