@@ -4,8 +4,8 @@ import warnings
 
 from mmengine.config.utils import MODULE2PACKAGE
 
-# mmengine reads ``_base_ = 'mmpretrain_inception::...'`` only for the packages of this table, and looks for an installed
-# distribution in site-packages, where an editable installation has no files. For a name that is a module and no
+# mmengine reads ``_base_ = 'mmpretrain_inception::...'`` only for the packages of this table, and looks for a
+# distribution's files in site-packages, where an editable installation has none. For a name that is a module and no
 # distribution it takes the module's own folder. It can go when mmengine finds packages by their name.
 MODULE2PACKAGE.setdefault('mmpretrain_inception', 'mmpretrain_inception.registry')
 

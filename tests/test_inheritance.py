@@ -111,7 +111,9 @@ print(runner.test())
 
 def test_names_are_found_in_an_editable_installation_too(tmp_path):
     """The environment of the tests holds one; mmengine would look for the configs in site-packages."""
-    script = f'import mmpretrain_inception; from mmengine.hub import get_config; print(get_config({PREFIX!r}).model.type)'
+    script = (
+        f'import mmpretrain_inception; from mmengine.hub import get_config; print(get_config({PREFIX!r}).model.type)'
+    )
     result = run(sys.executable, '-c', script, cwd=tmp_path)
     assert result.stdout.strip() == 'ImageClassifier', result.stderr
 

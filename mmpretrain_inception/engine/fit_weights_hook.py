@@ -9,7 +9,7 @@ from mmengine.runner import BaseLoop, Runner
 from torch import nn
 
 from mmpretrain_inception.errors import InputError
-from mmpretrain_inception.models import InceptionV3
+from mmpretrain_inception.models import InceptionHead, InceptionV3
 from mmpretrain_inception.registry import HOOKS
 from mmpretrain_inception.weights import fit_to_model, to_ours
 
@@ -34,17 +34,21 @@ class FitWeightsHook(Hook):
         model = _classifier(runner.model)
         if not isinstance(getattr(model, 'backbone', None), InceptionV3):
             return
+        resuming = runner._resume
+        starting = isinstance(runner._train_loop, BaseLoop) and not resuming
+        if starting and not isinstance(model.head, InceptionHead):
+            # Another head starts anew; the backbone itself sees to its part when mmengine loads it.
+            return
         # mmengine takes a file without this key for a bare state dict.
         state_dict = checkpoint['state_dict'] if 'state_dict' in checkpoint else dict(checkpoint)
         origin = str(runner._load_from or 'the checkpoint')
-        resuming = runner._resume
         if resuming and 'optimizer' not in checkpoint:
             raise InputError(
                 f'{origin}: a checkpoint of a training run was expected, but it holds weights only; '
                 'start from them with --cfg-options load_from=FILE instead of --resume'
             )
-        starting = isinstance(runner._train_loop, BaseLoop) and not resuming
-        fit = fit_to_model(to_ours(state_dict, origin=origin), model, new_classes=starting)
+        weights = to_ours(state_dict, meta=checkpoint.get('meta'), origin=origin)
+        fit = fit_to_model(weights, model, new_classes=starting)
         for note in fit.notes:
             runner.logger.info(note)
         own = model.state_dict()

@@ -178,14 +178,14 @@ class InceptionV3(BaseModule):
         # The weights package builds this class, hence the import here.
         from mmpretrain_inception.weights.load_hooks import rename_for_classifier
 
-        rename_for_classifier(state_dict, prefix, self.state_dict())
+        rename_for_classifier(state_dict, prefix, self)
 
     def _rename_bare(self, state_dict: dict[str, Any], prefix: str, *_: Any) -> None:
         """Do the same where the backbone stands alone, as with ``init_cfg=dict(type='Pretrained', ...)``."""
         from mmpretrain_inception.weights.load_hooks import rename_for_backbone
 
         if prefix == '':
-            rename_for_backbone(state_dict, self.state_dict())
+            rename_for_backbone(state_dict, self)
 
     def _checked_indices(self, indices: list[int]) -> tuple[int, ...]:
         count = len(self.stages)

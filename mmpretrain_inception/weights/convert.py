@@ -94,11 +94,15 @@ def to_ours(
         origin: Where they come from, for messages. Defaults to ``'the state dict'``.
 
     Raises:
-        InputError: If the names are not Inception V3's, or not ``source``'s, or two of them mean the same.
+        InputError: If the names are not Inception V3's, or not ``source``'s, or two of them mean the same, or a value
+            is no tensor.
     """
     bare = {unwrapped(name): tensor for name, tensor in tensors.items()}
     scheme = named_scheme(source, bare, origin)
     renamed = {to_our_name(name, scheme): tensor for name, tensor in bare.items()}
+    for name, value in bare.items():
+        if not isinstance(value, Tensor):
+            raise InputError(f'{origin}: {name} is a {type(value).__name__}, but a tensor was expected')
     if len(renamed) < len(tensors):
         raise InputError(f'{origin} holds {len(tensors) - len(renamed)} parameters under two names each')
     ordered = dict(sorted(_with_whole_norms(renamed).items(), key=lambda item: _POSITION.get(item[0], len(OURS))))

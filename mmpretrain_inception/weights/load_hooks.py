@@ -5,46 +5,54 @@ from __future__ import annotations
 from typing import Any
 
 from mmengine.logging import print_log
-from torch import Tensor
+from torch import Tensor, nn
 
-from mmpretrain_inception.weights.convert import to_ours
-from mmpretrain_inception.weights.fit import compare, cut_background, refuse_mismatch
+from mmpretrain_inception.weights.convert import Weights, to_ours
+from mmpretrain_inception.weights.fit import check_network, cut_background, fit_to_model
 from mmpretrain_inception.weights.names import FINAL_LAYERS
 
 StateDict = dict[str, Any]
 
 
-def rename_for_classifier(state_dict: StateDict, prefix: str, backbone: dict[str, Tensor]) -> None:
+def rename_for_classifier(state_dict: StateDict, prefix: str, backbone: nn.Module) -> None:
     """Give the parameters under ``prefix`` our names, in place, and check that they fill the backbone.
 
     Args:
         state_dict: In any publisher's names.
         prefix: Of the classifier in the state dict; '' where it stands alone.
-        backbone: The backbone's own state dict.
+        backbone: The classifier's backbone.
 
     Raises:
         InputError: If the names are not Inception V3's or leave a part of the backbone at its initialisation.
     """
     own = {name: state_dict.pop(name) for name in list(state_dict) if name.startswith(prefix)}
-    tensors = to_ours({name.removeprefix(prefix): value for name, value in own.items()}).tensors
-    _check_backbone({name.removeprefix('backbone.'): value for name, value in tensors.items()}, backbone)
-    state_dict.update({f'{prefix}{name}': value for name, value in tensors.items()})
+    weights = to_ours({name.removeprefix(prefix): value for name, value in own.items()})
+    ours = _fitted(weights, backbone)
+    renamed = {f'backbone.{name}': value for name, value in ours.items()}
+    renamed |= {name: value for name, value in weights.tensors.items() if not name.startswith('backbone.')}
+    state_dict.update({f'{prefix}{name}': value for name, value in renamed.items()})
 
 
-def rename_for_backbone(state_dict: StateDict, backbone: dict[str, Tensor]) -> None:
-    """Give the parameters the names of a bare backbone, in place, and leave out the classifiers.
+def rename_for_backbone(state_dict: StateDict, backbone: nn.Module) -> None:
+    """Give the parameters the names of a bare backbone, in place, and leave out all others.
 
     Args:
         state_dict: In any publisher's names.
-        backbone: The backbone's own state dict.
+        backbone: The backbone.
 
     Raises:
         InputError: As for :func:`rename_for_classifier`.
     """
-    tensors = to_ours(state_dict).tensors
+    ours = _fitted(to_ours(state_dict), backbone)
     state_dict.clear()
-    state_dict.update({name.removeprefix('backbone.'): value for name, value in tensors.items() if 'head.' not in name})
-    _check_backbone(state_dict, backbone)
+    state_dict.update(ours)
+
+
+def _fitted(weights: Weights, backbone: nn.Module) -> dict[str, Tensor]:
+    """Return the backbone's part of the weights; what heads there are is not the backbone's concern."""
+    check_network(weights, backbone)
+    part = {name: value for name, value in weights.tensors.items() if name.startswith('backbone.')}
+    return fit_to_model(weights._replace(tensors=part), backbone.state_dict()).tensors
 
 
 def fit_classes(state_dict: StateDict, prefix: str, head: dict[str, Tensor]) -> None:
@@ -76,8 +84,3 @@ def fit_classes(state_dict: StateDict, prefix: str, head: dict[str, Tensor]) -> 
 
 def _differs(tensor: Tensor | None, own: Tensor) -> bool:
     return tensor is not None and tensor.shape != own.shape
-
-
-def _check_backbone(tensors: StateDict, backbone: dict[str, Tensor]) -> None:
-    mismatch = compare(tensors, backbone)
-    refuse_mismatch('the state dict', mismatch._replace(unexpected=()))

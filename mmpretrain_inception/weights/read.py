@@ -34,6 +34,8 @@ _H5 = b'\x89HDF\r\n\x1a\n'
 _ZIP = b'PK\x03\x04'
 # torch.save's format before torch 1.6: a bare pickle of protocol 2 or later.
 _PICKLE = b'\x80'
+# What mmengine fills with a state dict, whose subclass it has to keep, or with tensors by the hundred.
+_TENSORS_ONLY = ('state_dict', 'ema_state_dict', 'optimizer')
 _KERAS_MEMBER = 'model.weights.h5'
 
 
@@ -70,9 +72,19 @@ def read_checkpoint(path: Path, map_location: Any = 'cpu') -> dict[str, Any]:
         tensors, meta = reader(path)
         return dict(state_dict=tensors, meta=meta)
     content = read_torch_content(path, map_location)
-    if 'message_hub' in content:
-        content['message_hub'] = without_objects(content['message_hub'])
-    return content
+    plain = {key: value if key in _TENSORS_ONLY else without_objects(value) for key, value in content.items()}
+    if isinstance(plain.get('message_hub'), dict):
+        _forget_absent_keys(plain['message_hub'])
+    if 'state_dict' not in plain and isinstance(plain.get('model'), dict):
+        # torchvision's training script.
+        plain['state_dict'] = plain['model']
+    return plain
+
+
+def _forget_absent_keys(hub: dict[str, Any]) -> None:
+    """Remove from ``resumed_keys`` what was left out with the objects; mmengine would warn of each."""
+    known = {*hub.get('log_scalars', ()), *hub.get('runtime_info', ())}
+    hub['resumed_keys'] = {key: value for key, value in hub.get('resumed_keys', {}).items() if key in known}
 
 
 def _first_bytes(path: Path) -> bytes:

@@ -85,16 +85,14 @@ def _only_inert_objects() -> Iterator[None]:
         torch.serialization.add_safe_globals(allowed)
 
 
-def without_objects(hub: dict[str, Any]) -> dict[str, Any]:
-    """Return the state of a message hub without the histories that stood there as objects.
-
-    Args:
-        hub: ``message_hub`` of a checkpoint: ``log_scalars``, ``runtime_info`` and ``resumed_keys``.
-    """
-    kept = {part: {key: item for key, item in hub.get(part, {}).items() if not isinstance(item, Inert)} for part in hub}
-    known = {*kept.get('log_scalars', {}), *kept.get('runtime_info', {})}
-    kept['resumed_keys'] = {key: item for key, item in kept.get('resumed_keys', {}).items() if key in known}
-    return kept
+def without_objects(value: Any) -> Any:
+    """Return ``value`` without what stood in the file as an object, in containers of any depth."""
+    if isinstance(value, dict):
+        return {key: without_objects(item) for key, item in value.items() if not isinstance(item, Inert)}
+    if isinstance(value, (list, tuple)):
+        kept = [without_objects(item) for item in value if not isinstance(item, Inert)]
+        return tuple(kept) if isinstance(value, tuple) else kept
+    return value
 
 
 def _refusal(path: Path, error: Exception) -> str:

@@ -4,9 +4,12 @@ import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
+import numpy as np
 import pytest
 import torch
-from mmengine.runner import CheckpointLoader
+from mmengine.logging import HistoryBuffer
+from mmengine.registry import MODELS
+from mmengine.runner import CheckpointLoader, load_checkpoint
 
 from mmpretrain_inception import InceptionV3
 from mmpretrain_inception.errors import InputError
@@ -85,3 +88,41 @@ def test_a_backbone_that_a_file_does_not_fill_is_refused(tmp_path):
     backbone = InceptionV3(init_cfg=dict(type='Pretrained', checkpoint=str(tmp_path / 'weights.pth')))
     with pytest.raises(InputError, match=r'missing: Mixed_7c\.branch1x1\.conv\.weight'):
         backbone.init_weights()
+
+
+def test_weights_of_fid_are_refused_by_a_network_that_pools_otherwise(tmp_path):
+    source = InceptionV3().state_dict()
+    torch.save({**source, 'fc.weight': torch.zeros(1008, 2048), 'fc.bias': torch.zeros(1008)}, tmp_path / 'fid.pth')
+    pretrained = dict(type='Pretrained', checkpoint=str(tmp_path / 'fid.pth'))
+    with pytest.raises(InputError, match=r"only with backbone=dict\(count_include_pad=False, last_pool='max'\)"):
+        InceptionV3(init_cfg=pretrained).init_weights()
+    InceptionV3(init_cfg=pretrained, count_include_pad=False, last_pool='max').init_weights()
+
+
+def test_a_head_of_others_leaves_the_backbone_to_be_filled(tmp_path):
+    config = dict(
+        type='mmpretrain.ImageClassifier',
+        backbone=dict(type='mmpretrain_inception.InceptionV3'),
+        neck=dict(type='mmpretrain_inception.InceptionNeck'),
+        head=dict(type='mmpretrain.ArcFaceClsHead', num_classes=5, in_channels=2048),
+    )
+    source, model = InceptionV3().state_dict(), MODELS.build(config)
+    torch.save({**source, 'fc.weight': torch.zeros(1000, 2048), 'fc.bias': torch.zeros(1000)}, tmp_path / 'w.pth')
+    load_checkpoint(model, str(tmp_path / 'w.pth'))
+    torch.testing.assert_close(model.backbone.state_dict(), source, rtol=0, atol=0)
+
+
+def test_weights_of_torchvisions_training_script_are_found(tmp_path):
+    torch.save({'model': {'a': torch.ones(1)}, 'epoch': 3, 'args': {'lr': 0.1}}, tmp_path / 'model_3.pth')
+    assert list(CheckpointLoader.load_checkpoint(str(tmp_path / 'model_3.pth'))['state_dict']) == ['a']
+
+
+def test_a_stock_message_hub_comes_without_its_objects(tmp_path):
+    hub = dict(
+        log_scalars={'train/loss': HistoryBuffer([1.0], [1])},
+        runtime_info={'iter': 3, 'lr': np.float64(0.1)},
+        resumed_keys={'train/loss': True, 'iter': True, 'lr': True},
+    )
+    torch.save({'state_dict': {'a': torch.ones(1)}, 'message_hub': hub}, tmp_path / 'stock.pth')
+    loaded = CheckpointLoader.load_checkpoint(str(tmp_path / 'stock.pth'))['message_hub']
+    assert loaded == dict(log_scalars={}, runtime_info={'iter': 3}, resumed_keys={'iter': True})

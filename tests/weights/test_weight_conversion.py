@@ -125,6 +125,13 @@ def test_one_parameter_under_two_names_is_refused(published):
         to_ours(published)
 
 
+def test_value_that_is_no_tensor_is_refused(published):
+    published['fc.bias'] = [0.0] * 1000
+
+    with pytest.raises(InputError, match=r'^it: fc\.bias is a list, but a tensor was expected$'):
+        to_ours(published, origin='it')
+
+
 def test_scale_and_count_are_added_where_no_norm_has_them(published):
     kept = {n: t for n, t in published.items() if not n.endswith(('bn.weight', 'num_batches_tracked'))}
 

@@ -3,6 +3,7 @@ import pickle
 import struct
 import sys
 import zipfile
+from importlib.util import find_spec
 
 import pytest
 import torch
@@ -13,6 +14,8 @@ from torch import nn
 
 from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.weights import read_weights
+
+needs_h5py = pytest.mark.skipif(find_spec('h5py') is None, reason='h5py is not installed')
 
 STATE = {'fc.weight': torch.arange(6.0).reshape(2, 3), 'fc.bias': torch.tensor([1.0, 2.0])}
 
@@ -202,7 +205,11 @@ def torchscript(path):
         (cut_torch, 'damaged or was cut short'),
         (cut_legacy_torch, 'damaged, was cut short'),
         (lambda path: write_zip(path, readme__txt='hello'), 'zip archive without weights'),
-        (lambda path: write_zip(path, model__weights__h5='hello'), "damaged, was cut short or is no file of Keras's"),
+        pytest.param(
+            lambda path: write_zip(path, model__weights__h5='hello'),
+            "damaged, was cut short or is no file of Keras's",
+            marks=needs_h5py,
+        ),
         (lambda path: torch.save([1, 2], path), 'holds a list, but a state dict was expected'),
         (lambda path: torch.save(dict(state_dict=dict(a=1)), path), "holds no state dict: 'a' is a int"),
         (lambda path: torch.save(nn.Linear(1, 1), path), r'it needs torch\.nn\.modules\.linear\.Linear'),
@@ -220,7 +227,7 @@ def torchscript(path):
             'damaged',
         ),
         (lambda path: path.write_bytes(struct.pack('<Q', 2**60) + b'{}'), 'damaged'),
-        (lambda path: path.write_bytes(b'\x89HDF\r\n\x1a\n' + bytes(500)), 'damaged'),
+        pytest.param(lambda path: path.write_bytes(b'\x89HDF\r\n\x1a\n' + bytes(500)), 'damaged', marks=needs_h5py),
     ],
 )
 def test_wrong_file_is_refused_in_one_line_that_names_it(tmp_path, write, message):
