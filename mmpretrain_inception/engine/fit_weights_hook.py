@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from mmengine.hooks import Hook
+from mmengine.model import BaseTTAModel
 from mmengine.runner import BaseLoop, Runner
 from torch import nn
 
@@ -51,6 +52,9 @@ class FitWeightsHook(Hook):
         fit = fit_to_model(weights, model, new_classes=starting)
         for note in fit.notes:
             runner.logger.info(note)
+        if isinstance(runner.model, BaseTTAModel):
+            # mmpretrain's EMAHook would fill nothing of a wrapped model from it; `state_dict` holds the average anyway.
+            checkpoint.pop('ema_state_dict', None)
         own = model.state_dict()
         checkpoint['state_dict'] = {**fit.tensors, **{name: own[name] for name in fit.kept}}
 

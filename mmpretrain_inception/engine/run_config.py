@@ -154,6 +154,8 @@ def _use_resume(cfg: Config, resume: str | None) -> None:
 
 
 def _use_visualization(cfg: Config, args: Namespace) -> None:
+    if args.tta:
+        raise UsageError('--show and --show-dir show single images, and do not go together with --tta')
     if 'visualization' not in cfg.default_hooks:
         raise UsageError(f'{args.config}: --show and --show-dir need default_hooks.visualization in the config')
     cfg.default_hooks.visualization.update(

@@ -80,6 +80,11 @@ def test_tta_averages_an_image_and_its_mirror():
     assert [[step.type for step in steps] for steps in augment.transforms] == [['RandomFlip'] * 2, ['PackInputs']]
 
 
+def test_tta_and_show_dir_do_not_go_together():
+    with pytest.raises(UsageError, match='do not go together'):
+        for_test(tta=True, show_dir='shown')
+
+
 def test_show_dir_turns_the_hook_on():
     hook = for_test(show_dir='shown', interval=3).default_hooks.visualization
     assert (hook.enable, hook.out_dir, hook.interval) == (True, 'shown', 3)

@@ -1,4 +1,5 @@
 import json
+import pickle
 import re
 import sys
 
@@ -61,6 +62,19 @@ def test_testing_gives_the_accuracy_of_the_last_validation(trained, tool, tmp_pa
     assert last_accuracies(result.stdout) == last_accuracies(output)
     metrics = json.loads((tmp_path / 'metrics.json').read_text())
     assert f'{metrics["accuracy/top1"]:.4f}' == last_accuracies(output)[0]
+
+
+@pytest.mark.parametrize('option', ['--tta', '--show-dir'])
+def test_predictions_are_written_with_and_without_tta_and_images_are_shown(trained, tool, tmp_path, option):
+    folder, _ = trained
+    shown = (tmp_path / 'shown',) if option == '--show-dir' else ()
+    options = (option, *shown, '--out', tmp_path / 'predictions.pkl')
+    result = tool('test.py', DIGITS, 'work/epoch_2.pth', *options, '--cfg-options', *TINY_DIGITS, cwd=folder)
+    assert result.returncode == 0, result.stderr
+    predictions = pickle.loads((tmp_path / 'predictions.pkl').read_bytes())
+    assert len(predictions) == 48
+    assert predictions[0]['pred_score'].sum().item() == pytest.approx(1, abs=1e-5)
+    assert len(list((tmp_path / 'shown').rglob('*.png'))) == 48 * len(shown)
 
 
 def test_stopped_and_resumed_equals_uninterrupted(trained, tool, tmp_path):
