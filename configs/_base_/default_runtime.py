@@ -14,6 +14,7 @@ default_hooks = dict(
     epoch_seed=dict(type='mmpretrain_inception.EpochSeedHook'),
     plain_checkpoint=dict(type='mmpretrain_inception.PlainCheckpointHook'),
     fit_weights=dict(type='mmpretrain_inception.FitWeightsHook'),
+    throughput=dict(type='mmpretrain_inception.ThroughputHook'),
     label_check=dict(type='mmpretrain_inception.LabelCheckHook'),
 )
 
@@ -23,9 +24,14 @@ env_cfg = dict(
     dist_cfg=dict(backend='nccl'),
 )
 
+# `--cfg-options visualizer.vis_backends.0.type=TensorboardVisBackend` writes for TensorBoard (`pip install tensorboard`).
 vis_backends = [dict(type='LocalVisBackend')]
 visualizer = dict(type='UniversalVisualizer', vis_backends=vis_backends)
 
+# Training logs the mean over ten iterations of what varies from one to the next.
+log_processor = dict(
+    custom_cfg=[dict(data_src='images_per_s', method_name='mean', window_size=10)],
+)
 log_level = 'INFO'
 load_from = None
 resume = False

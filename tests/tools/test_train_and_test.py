@@ -40,6 +40,8 @@ def test_the_checkpoint_opens_in_the_safe_unpickler_and_names_the_classes(traine
 def test_training_logs_both_losses_and_accuracy_and_no_initialisation(trained):
     _, output = trained
     assert re.search(r'loss: [\d.]+  loss_aux: [\d.]+  accuracy_top-1: [\d.]+', output)
+    assert re.search(r'lr: \S+  eta: \S+  time: \S+ .* images_per_s: [\d.]+', output)
+    assert re.search(r'Epoch\(val\).* loss/cross_entropy: [\d.]+', output)
     assert 'init_cfg' not in output
     assert 'Initialized by' not in output
 
@@ -96,6 +98,15 @@ def test_amp_trains_in_bfloat16_on_a_cpu_and_is_tested_so(trained, tool):
     assert "type='mmpretrain_inception.BF16OptimWrapper'" in result.stdout
     result = tool('test.py', DIGITS, 'amp/epoch_1.pth', *options, cwd=folder)
     assert result.returncode == 0, result.stderr
+
+
+def test_one_option_writes_for_tensorboard(tool, tmp_path):
+    pytest.importorskip('tensorboard')
+    options = (*TINY_DIGITS, 'visualizer.vis_backends.0.type=TensorboardVisBackend')
+    result = tool('train.py', DIGITS, '--work-dir', 'work', '--cfg-options', *options)
+    assert result.returncode == 0, result.stderr
+    (events,) = (tmp_path / 'work').rglob('events.out.tfevents.*')
+    assert b'accuracy/top1' in events.read_bytes()
 
 
 def test_two_processes_train_and_evaluate_as_one(trained, tmp_path):

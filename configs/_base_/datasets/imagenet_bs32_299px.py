@@ -32,7 +32,10 @@ val_dataloader = dict(
     dataset=dict(type=dataset_type, data_root=data_root, split='val', pipeline=test_pipeline),
     sampler=dict(type='DefaultSampler', shuffle=False),
 )
-val_evaluator = dict(type='mmpretrain_inception.TopKAccuracy', topk=(1, 5))
+val_evaluator = [
+    dict(type='mmpretrain_inception.TopKAccuracy', topk=(1, 5)),
+    dict(type='mmpretrain_inception.CrossEntropy'),
+]
 
 test_dataloader = val_dataloader
 test_evaluator = val_evaluator

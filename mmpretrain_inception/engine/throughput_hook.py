@@ -1,0 +1,36 @@
+"""Images per second in the training log."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mmengine.dist import get_world_size
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from mmpretrain_inception.registry import HOOKS
+
+
+@HOOKS.register_module()
+class ThroughputHook(Hook):
+    """Log ``images_per_s``: images of all processes by the time of an iteration, loading included.
+
+    The log shows the value of the last iteration, or a mean where ``log_processor.custom_cfg`` asks for one.
+    """
+
+    # After IterTimerHook, which measures the iteration, and before LoggerHook.
+    priority = 'NORMAL'
+
+    def after_train_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: dict[str, Any] | None = None,
+        outputs: dict[str, Any] | None = None,
+    ) -> None:
+        """Divide the images of this iteration by its time."""
+        if data_batch is None:
+            return
+        seconds = runner.message_hub.get_scalar('train/time').current()
+        images = len(data_batch['inputs']) * get_world_size()
+        runner.message_hub.update_scalar('train/images_per_s', images / seconds)

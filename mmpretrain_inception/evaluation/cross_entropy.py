@@ -1,0 +1,38 @@
+"""The loss on validation data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from mmengine.evaluator import BaseMetric
+
+from mmpretrain_inception.registry import METRICS
+
+
+@METRICS.register_module()
+class CrossEntropy(BaseMetric):
+    """Mean cross entropy of the labels under the predicted scores, in nats, without label smoothing.
+
+    It is what a training loss without label smoothing and weights would be on these images, and is reported as
+    ``loss/cross_entropy``. A score of 0 counts as the smallest normal number of float32, 1.2e-38.
+
+    The arguments are those of mmengine's ``BaseMetric``: ``collect_device``, ``prefix``.
+    """
+
+    default_prefix = 'loss'
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict[str, Any]]) -> None:
+        """Store the score of each sample's label.
+
+        Args:
+            data_batch: Not used.
+            data_samples: With ``pred_score`` of shape (num_classes,) and ``gt_label`` of shape (1,).
+        """
+        self.results.extend(sample['pred_score'][sample['gt_label']].item() for sample in data_samples)
+
+    def compute_metrics(self, results: list[float]) -> dict[str, float]:
+        """Average over the samples of all processes."""
+        scores = torch.tensor(results, dtype=torch.float64).clamp(min=torch.finfo(torch.float32).tiny)
+        return dict(cross_entropy=-scores.log().mean().item())
