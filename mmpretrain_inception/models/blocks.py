@@ -32,7 +32,7 @@ def truncated_normal(layer: str, std: float) -> dict[str, Any]:
 
 
 class BasicConv2d(BaseModule):
-    """Convolution without bias, normalisation, ReLU.
+    """Convolution, normalisation, ReLU; the convolution has a bias only where there is no normalisation.
 
     Args:
         in_channels: Channels of the input.
@@ -40,8 +40,8 @@ class BasicConv2d(BaseModule):
         kernel_size: Height and width of the kernel.
         stride: Defaults to 1.
         padding: Zeros on each side. Defaults to 0.
-        norm_cfg: mmcv's config of the normalisation; epsilon is 1e-3 unless it says otherwise. Defaults to batch
-            norm.
+        norm_cfg: mmcv's config of the normalisation; epsilon is 1e-3 unless it says otherwise. None leaves it out.
+            Defaults to batch norm.
         std: Standard deviation of the truncated normal that initialises the kernel. Defaults to 0.1, the value of
             every convolution in the paper's code (TensorFlow ``research/inception/inception/inception_model.py``)
             but one.
@@ -54,12 +54,14 @@ class BasicConv2d(BaseModule):
         kernel_size: int | tuple[int, int],
         stride: int = 1,
         padding: int | tuple[int, int] = 0,
-        norm_cfg: dict[str, Any] = BATCH_NORM,
+        norm_cfg: dict[str, Any] | None = BATCH_NORM,
         std: float = 0.1,
     ) -> None:
         super().__init__(init_cfg=truncated_normal('Conv2d', std))
-        self.conv = nn.Conv2d(in_channels, out_channels, kernel_size, stride, padding, bias=False)
-        self.bn = build_norm_layer({'eps': _EPSILON, **norm_cfg}, out_channels)[1]
+        self.conv = nn.Conv2d(in_channels, out_channels, kernel_size, stride, padding, bias=norm_cfg is None)
+        self.bn = nn.Identity()
+        if norm_cfg is not None:
+            self.bn = build_norm_layer({'eps': _EPSILON, **norm_cfg}, out_channels)[1]
         self.relu = nn.ReLU(inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -30,6 +30,8 @@ class InceptionAux(BaseModule):
         in_channels: Channels of the map.
         num_classes: Number of classes.
         norm_cfg: mmcv's config of the normalisation. Defaults to batch norm.
+        fc_norm: Whether the 5x5 convolution, which the paper calls the fully connected layer, is normalised; otherwise
+            it has a bias. Defaults to True.
 
     The initial deviations 0.1, 0.01 and 0.001 are TensorFlow's. torchvision and timm mean the same, but their 0.01
     never reaches the convolution.
@@ -37,10 +39,12 @@ class InceptionAux(BaseModule):
 
     kernel_size = 5
 
-    def __init__(self, in_channels: int, num_classes: int, norm_cfg: dict[str, Any] = BATCH_NORM) -> None:
+    def __init__(
+        self, in_channels: int, num_classes: int, norm_cfg: dict[str, Any] = BATCH_NORM, fc_norm: bool = True
+    ) -> None:
         super().__init__(init_cfg=truncated_normal('Linear', 0.001))
         self.conv0 = BasicConv2d(in_channels, 128, 1, norm_cfg=norm_cfg)
-        self.conv1 = BasicConv2d(128, 768, self.kernel_size, norm_cfg=norm_cfg, std=0.01)
+        self.conv1 = BasicConv2d(128, 768, self.kernel_size, norm_cfg=norm_cfg if fc_norm else None, std=0.01)
         self.fc = nn.Linear(768, num_classes)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -78,6 +82,8 @@ class InceptionHead(LinearClsHead):
         aux_in_channels: Channels of that map. Defaults to 768.
         aux_weight: Weight of the auxiliary loss. Defaults to 0.4 (TensorFlow
             ``research/inception/inception/inception_model.py``).
+        aux_fc_norm: Whether the last hidden layer of the auxiliary classifier, its 5x5 convolution, is normalised. True
+            is the paper's "BN-auxiliary"; without, it has a bias. Defaults to True.
         norm_cfg: mmcv's config of the auxiliary classifier's normalisation. Defaults to batch norm.
         loss: mmpretrain's config of the loss of both classifiers. Defaults to cross entropy.
         topk: Ranks at which accuracy is logged in training; ranks beyond ``num_classes`` are clamped to it. Defaults
@@ -96,6 +102,7 @@ class InceptionHead(LinearClsHead):
         with_aux: bool = False,
         aux_in_channels: int = 768,
         aux_weight: float = 0.4,
+        aux_fc_norm: bool = True,
         norm_cfg: dict[str, Any] = BATCH_NORM,
         loss: dict[str, Any] | nn.Module = dict(type='CrossEntropyLoss'),  # noqa: B006 - mmpretrain copies it
         topk: int | Sequence[int] = (1,),
@@ -107,7 +114,7 @@ class InceptionHead(LinearClsHead):
         self.dropout = nn.Dropout(dropout)
         self.aux_in_channels = aux_in_channels
         self.aux_weight = aux_weight
-        self.AuxLogits = InceptionAux(aux_in_channels, num_classes, norm_cfg) if with_aux else None
+        self.AuxLogits = InceptionAux(aux_in_channels, num_classes, norm_cfg, aux_fc_norm) if with_aux else None
         self._register_load_state_dict_pre_hook(self._fit_classes)
 
     def pre_logits(self, feats: Sequence[Tensor]) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, Literal
 
 from mmengine.model import BaseModule
 from torch import Tensor, nn
@@ -15,28 +15,14 @@ from torch.utils.checkpoint import checkpoint
 from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.models.blocks import (
     BATCH_NORM,
-    BasicConv2d,
     InceptionA,
     InceptionB,
     InceptionC,
     InceptionD,
     InceptionE,
 )
+from mmpretrain_inception.models.stem import Stage, Stem
 from mmpretrain_inception.registry import MODELS
-
-
-class Stage(NamedTuple):
-    """An output that the backbone offers.
-
-    Attributes:
-        name: The layer that produces it, which is also the last layer of the stage.
-        channels: Channels of the map.
-        stride: Pixels of the input for one of the map, at the sizes where the network's rounding allows it.
-    """
-
-    name: str
-    channels: int
-    stride: int
 
 
 @MODELS.register_module()
@@ -64,22 +50,24 @@ class InceptionV3(BaseModule):
         last_pool: ``'avg'`` or ``'max'``: the 3x3 pool of ``Mixed_7c``. The network of 2015 by which FID is computed
             takes the maximum there (pytorch-fid ``inception.py``, ``FIDInceptionE_2``, which calls that a likely error
             of the original); every other one the average. Defaults to ``'avg'``.
+        stem: ``'3x3'`` begins with three 3x3 convolutions, ``'7x7'`` with one 7x7 convolution of 64 channels, as the
+            paper's Inception-v2 does. Defaults to ``'3x3'``.
+        stem_stride: Stride of the first layer. 1 is for images of half the size (table 2). Defaults to 2.
+        stem_pool: Whether the first pool is there. Without it and with a stride of 1, the network is for images of a
+            quarter of the size (table 2). Defaults to True.
+        stem_pool2_padding: Pixels of padding on each side in the second pool, which make its map larger by one or two.
+            Defaults to 0.
         init_cfg: ``dict(type='Pretrained', checkpoint=FILE)`` starts from a file of any publisher. Defaults to None:
             every convolution draws from a normal distribution of deviation 0.1 truncated at 0.2, as in the paper's
             code.
 
     Raises:
-        ValueError: If an index is outside :attr:`stages` or ``last_pool`` is neither.
+        ValueError: If an index is outside :attr:`stages`, or an option is none of its choices.
     """
 
-    stages: ClassVar[tuple[Stage, ...]] = (
-        Stage('Conv2d_2b_3x3', 64, 2),
-        Stage('Conv2d_4a_3x3', 192, 4),
-        Stage('Mixed_5d', 288, 8),
-        Stage('Mixed_6e', 768, 16),
-        Stage('Mixed_7c', 2048, 32),
-    )
-    min_size: ClassVar[int] = 75
+    # The published network's; an instance has its own, which follow from its stem.
+    stages: tuple[Stage, ...] = Stem().stages
+    min_size: int = Stem().min_size
 
     def __init__(
         self,
@@ -90,9 +78,16 @@ class InceptionV3(BaseModule):
         norm_cfg: dict[str, Any] = BATCH_NORM,
         count_include_pad: bool = True,
         last_pool: Literal['avg', 'max'] = 'avg',
+        stem: Literal['3x3', '7x7'] = '3x3',
+        stem_stride: Literal[1, 2] = 2,
+        stem_pool: bool = True,
+        stem_pool2_padding: Literal[0, 1] = 0,
         init_cfg: dict[str, Any] | list[dict[str, Any]] | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
+        first = Stem(stem, stem_stride, stem_pool, stem_pool2_padding)
+        first.check()
+        self.stages, self.min_size = first.stages, first.min_size
         indices = [out_indices] if isinstance(out_indices, int) else list(out_indices)
         self.out_indices = self._checked_indices(indices)
         self.frozen_stages = frozen_stages
@@ -103,18 +98,12 @@ class InceptionV3(BaseModule):
         if last_pool not in ('avg', 'max'):
             raise InputError(f"last_pool is 'avg' or 'max', but {last_pool!r} came")
 
-        conv = partial(BasicConv2d, norm_cfg=norm_cfg)
         block_a = partial(InceptionA, norm_cfg=norm_cfg, count_include_pad=count_include_pad)
         block_c = partial(InceptionC, norm_cfg=norm_cfg, count_include_pad=count_include_pad)
         block_e = partial(InceptionE, norm_cfg=norm_cfg, count_include_pad=count_include_pad)
         # Constructed in the order of the call; on the right the output for 3 x 299 x 299.
-        self.Conv2d_1a_3x3 = conv(3, 32, 3, stride=2)  # 32 x 149 x 149
-        self.Conv2d_2a_3x3 = conv(32, 32, 3)  # 32 x 147 x 147
-        self.Conv2d_2b_3x3 = conv(32, 64, 3, padding=1)  # 64 x 147 x 147
-        self.maxpool1 = nn.MaxPool2d(3, stride=2)  # 64 x 73 x 73
-        self.Conv2d_3b_1x1 = conv(64, 80, 1)  # 80 x 73 x 73
-        self.Conv2d_4a_3x3 = conv(80, 192, 3)  # 192 x 71 x 71
-        self.maxpool2 = nn.MaxPool2d(3, stride=2)  # 192 x 35 x 35
+        for name, layer in first.layers(norm_cfg):  # 192 x 35 x 35
+            self.add_module(name, layer)
         self.Mixed_5b = block_a(192, pool_features=32)  # 256 x 35 x 35
         self.Mixed_5c = block_a(256, pool_features=64)  # 288 x 35 x 35
         self.Mixed_5d = block_a(288, pool_features=64)  # 288 x 35 x 35
@@ -137,13 +126,14 @@ class InceptionV3(BaseModule):
         """Compute the maps of :attr:`out_indices`, shallow ones first.
 
         Args:
-            x: Images, normalised, of shape (N, 3, H, W) with H and W at least 75.
+            x: Images, normalised, of shape (N, 3, H, W) with H and W at least :attr:`min_size`, 75 unless
+                the stem says otherwise.
 
         Returns:
             A map of shape (N, channels, H', W') for each of ``out_indices``.
 
         Raises:
-            ValueError: If a side of the images is below 75 pixels.
+            ValueError: If a side of the images is below :attr:`min_size` pixels.
         """
         height, width = x.shape[-2:]
         if min(height, width) < self.min_size:

@@ -1,0 +1,40 @@
+# Table 2 of arXiv:1512.00567, second row: Inception-v3 on images of 151 px at the cost of 299 px, 50 x 32 images.
+#
+#   bash tools/dist_train.sh configs/inception_v3/inception-v3-paper-151px_50xb32_in1k.py 5
+#
+# on each of ten machines of 5 GPUs, or on others as inception-v3-paper_50xb32_in1k.py says.
+#
+# Expected: top-1 error 23.6, 100 less the paper's 76.4 (table 2, single frame; not measured here). 5.731 GFLOPs, as at
+# 299 px, for which the table has 76.6.
+#
+# The first layer has a stride of 1 and so puts out the 149 x 149 of 299 px; every layer behind it is the same.
+# The paper trained each size until it converged and says that the smaller ones took longer; it does not say how long.
+# The 100 epochs are the recipe's: raise them with --cfg-options train_cfg.max_epochs=N.
+_base_ = 'inception-v3-paper_50xb32_in1k.py'
+
+model = dict(backbone=dict(stem_stride=1))
+
+train_pipeline = [
+    dict(type='LoadImageFromFile', color_type='color_ignore_orientation'),
+    dict(
+        type='RandomResizedCrop',
+        scale=151,
+        crop_ratio_range=(0.05, 1.0),
+        aspect_ratio_range=(3 / 4, 4 / 3),
+        max_attempts=100,
+    ),
+    dict(type='RandomFlip', prob=0.5, direction='horizontal'),
+    dict(type='mmpretrain_inception.TensorFlowColorDistortion'),
+    dict(type='PackInputs'),
+]
+
+test_pipeline = [
+    dict(type='LoadImageFromFile', imdecode_backend='pillow', color_type='color_ignore_orientation'),
+    dict(type='mmpretrain_inception.TensorFlowCentralCrop', fraction=0.875),
+    dict(type='mmpretrain_inception.TensorFlowResize', scale=151),
+    dict(type='PackInputs'),
+]
+
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+test_dataloader = val_dataloader
