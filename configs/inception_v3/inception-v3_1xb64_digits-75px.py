@@ -25,7 +25,7 @@ val_cfg = dict()
 test_cfg = dict()
 
 # The average of the last fifty or so steps varies less from epoch to epoch than the parameters themselves.
-custom_hooks = [dict(type='EMAHook', momentum=0.02, update_buffers=True)]
+custom_hooks = [dict(type='mmpretrain_inception.SyncedEMAHook', momentum=0.02, update_buffers=True)]
 
 auto_scale_lr = dict(base_batch_size=64)
 default_hooks = dict(logger=dict(interval=10))

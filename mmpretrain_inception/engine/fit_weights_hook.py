@@ -10,7 +10,7 @@ from mmengine.runner import BaseLoop, Runner
 from torch import nn
 
 from mmpretrain_inception.errors import InputError
-from mmpretrain_inception.models import InceptionHead, InceptionV3
+from mmpretrain_inception.models import EnsembleClassifier, InceptionHead, InceptionV3
 from mmpretrain_inception.registry import HOOKS
 from mmpretrain_inception.weights import fit_to_model, to_ours
 
@@ -33,6 +33,10 @@ class FitWeightsHook(Hook):
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Replace ``checkpoint['state_dict']`` by one that fits the model."""
         model = _classifier(runner.model)
+        if isinstance(model, EnsembleClassifier):
+            raise InputError(
+                f'{runner._load_from}: an ensemble takes a file for each of its members, but load_from names one'
+            )
         if not isinstance(getattr(model, 'backbone', None), InceptionV3):
             return
         resuming = runner._resume

@@ -10,29 +10,14 @@ from typing import Any
 
 import torch
 from mmengine.config import Config, ConfigDict
-from mmengine.hub import get_config
 
 from mmpretrain_inception.datasets.folder_config import use_image_folder
+from mmpretrain_inception.engine.config_file import load_config
+from mmpretrain_inception.engine.ensemble_config import list_members, use_members
 from mmpretrain_inception.errors import InputError, UsageError
 
 # For one process. mmpretrain's configs take 5; beyond a few the memory of their batches grows and little else.
 _MOST_WORKERS = 8
-
-
-def load_config(name: str) -> Config:
-    """Read a config from a path or from a package (``mmpretrain_inception::inception_v3/...py``).
-
-    Raises:
-        UsageError: If there is no such config.
-        InputError: If it cannot be read.
-    """
-    if '::' not in name and not Path(name).is_file():
-        raise UsageError(f'{name}: a config file was expected, but there is none')
-    try:
-        return get_config(name) if '::' in name else Config.fromfile(name)
-    except Exception as error:
-        # A config is code, and may fail in any way.
-        raise InputError(f'{name}: the config cannot be read: {type(error).__name__}: {error}') from error
 
 
 def config_for_training(args: Namespace) -> Config:
@@ -63,7 +48,10 @@ def config_for_training(args: Namespace) -> Config:
         cfg.auto_scale_lr.enable = True
     if args.no_persistent_workers:
         _set_in_loaders(cfg, persistent_workers=False)
-    _finish(cfg, args)
+    _apply_options(cfg, args)
+    _count_accumulated_images(cfg)
+    _fit_to_data(cfg, args)
+    _fit_to_launcher(cfg)
     # After --cfg-options, which may set the work directory.
     _use_resume(cfg, args.resume)
     return cfg
@@ -73,7 +61,7 @@ def config_for_testing(args: Namespace) -> Config:
     """Build the config of a test run from the options of ``tools/test.py``.
 
     Args:
-        args: ``config``, ``checkpoint``, ``work_dir``, ``data``, ``amp``, ``show``, ``show_dir``, ``interval``,
+        args: ``config``, ``checkpoints``, ``work_dir``, ``data``, ``amp``, ``show``, ``show_dir``, ``interval``,
             ``wait_time``, ``no_pin_memory``, ``tta``, ``launcher`` and ``cfg_options``, as mmpretrain's tool names
             them.
 
@@ -85,14 +73,17 @@ def config_for_testing(args: Namespace) -> Config:
         InputError: If the data or the checkpoint cannot be used.
     """
     cfg = _common_config(args)
-    cfg.load_from = args.checkpoint
     if args.amp:
         cfg.test_cfg.fp16 = True
     if args.show or args.show_dir:
         _use_visualization(cfg, args)
+    _apply_options(cfg, args)
+    members = list_members(cfg, args.checkpoints, args.config)
+    _fit_to_data(cfg, args, members[0].checkpoint)
+    _fit_to_launcher(cfg)
+    use_members(cfg, members, args.config)
     if args.tta:
         _use_tta(cfg)
-    _finish(cfg, args)
     return cfg
 
 
@@ -112,22 +103,35 @@ def _common_config(args: Namespace) -> Config:
     return cfg
 
 
-def _finish(cfg: Config, args: Namespace) -> None:
-    """Apply what has to see the other options: the user's own come last but for what depends on them."""
+def _apply_options(cfg: Config, args: Namespace) -> None:
+    """Apply the user's own settings, over those of the other options."""
     _set_loader_defaults(cfg)
     if args.no_pin_memory:
         _set_in_loaders(cfg, pin_memory=False)
     if args.cfg_options is not None:
         cfg.merge_from_dict(args.cfg_options)
-    if 'image_folder' in cfg:
-        if cfg.image_folder is None:
-            raise UsageError(
-                f'{args.config}: this config needs --data DIR, a folder with train/<class>/* and val/<class>/*'
-            )
-        use_image_folder(cfg, checkpoint=getattr(args, 'checkpoint', None))
-    if args.launcher != 'none' and not torch.cuda.is_available():
+
+
+def _fit_to_data(cfg: Config, args: Namespace, checkpoint: str | None = None) -> None:
+    if 'image_folder' not in cfg:
+        return
+    if cfg.image_folder is None:
+        raise UsageError(
+            f'{args.config}: this config needs --data DIR, a folder with train/<class>/* and val/<class>/*'
+        )
+    use_image_folder(cfg, checkpoint)
+
+
+def _fit_to_launcher(cfg: Config) -> None:
+    if cfg.launcher != 'none' and not torch.cuda.is_available():
         # Runner would hand DDP a GPU's number. It can go when mmengine runs DDP on a CPU.
         cfg.model_wrapper_cfg = dict(type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False)
+
+
+def _count_accumulated_images(cfg: Config) -> None:
+    """Let ``--auto-scale-lr`` see the images of a step; mmengine's Runner counts those of an iteration."""
+    if cfg.get('auto_scale_lr', {}).get('enable'):
+        cfg.auto_scale_lr.base_batch_size /= cfg.optim_wrapper.get('accumulative_counts', 1)
 
 
 def _use_amp(cfg: Config) -> None:
@@ -172,6 +176,8 @@ def _use_tta(cfg: Config) -> None:
     wrapper = cfg.get('tta_model', dict(type='mmpretrain.AverageClsScoreTTA'))
     cfg.model = ConfigDict(**wrapper, module=cfg.model)
     cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
+    # Views, and images before they are cropped, differ in size; mmengine's test-time augmentation expects lists.
+    cfg.test_dataloader.collate_fn = dict(type='pseudo_collate')
 
 
 def _set_loader_defaults(cfg: Config) -> None:

@@ -22,7 +22,7 @@ def for_training(config=DIGITS, **options):
 
 def for_test(config=DIGITS, **options):
     defaults = dict(
-        **dict(checkpoint='c.pth', work_dir=None, data=None, amp=False, show=False, show_dir=None, interval=1),
+        **dict(checkpoints=['c.pth'], work_dir=None, data=None, amp=False, show=False, show_dir=None, interval=1),
         **dict(wait_time=2, no_pin_memory=False, tta=False, launcher='none', cfg_options=None),
     )
     return run_config.config_for_testing(Namespace(config=config, **{**defaults, **options}))
@@ -45,6 +45,11 @@ def test_no_validate_removes_all_of_validation():
 
 def test_auto_scale_lr_is_switched_on():
     assert for_training(auto_scale_lr=True).auto_scale_lr == dict(base_batch_size=64, enable=True)
+
+
+def test_auto_scale_lr_counts_the_images_of_accumulated_iterations():
+    cfg = for_training(auto_scale_lr=True, cfg_options={'optim_wrapper.accumulative_counts': 4})
+    assert cfg.auto_scale_lr.base_batch_size == 16
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,21 @@
+# A folder of one's own images at 75 px, the smallest input of the network, 64 a step. For images that are small
+# themselves: they are enlarged, and cropped but a little.
+_base_ = 'folder_bs32_299px.py'
+
+train_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='RandomResizedCrop', scale=75, crop_ratio_range=(0.5, 1.0)),
+    dict(type='RandomFlip', prob=0.5, direction='horizontal'),
+    dict(type='PackInputs'),
+]
+
+test_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='ResizeEdge', scale=75, edge='short'),
+    dict(type='CenterCrop', crop_size=75),
+    dict(type='PackInputs'),
+]
+
+train_dataloader = dict(batch_size=64, dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(batch_size=64, dataset=dict(pipeline=test_pipeline))
+test_dataloader = val_dataloader

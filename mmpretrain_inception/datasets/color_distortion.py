@@ -1,0 +1,124 @@
+"""The colour distortion of Inception's TensorFlow code, on which mmpretrain's and torchvision's ``ColorJitter`` differ.
+
+TensorFlow adds to the brightness where they multiply it, takes the contrast around each channel's own mean and the
+saturation in HSV, and rounds nowhere in between.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+from mmcv.transforms import BaseTransform
+from mmcv.transforms.utils import cache_randomness
+from numpy.typing import NDArray
+
+from mmpretrain_inception.errors import InputError
+from mmpretrain_inception.registry import TRANSFORMS
+
+Floats = NDArray[np.float32]
+
+# The four orders of slim's `distort_color`, of which each image gets one.
+_ORDERS = (
+    ('brightness', 'saturation', 'hue', 'contrast'),
+    ('saturation', 'brightness', 'contrast', 'hue'),
+    ('contrast', 'hue', 'brightness', 'saturation'),
+    ('hue', 'saturation', 'contrast', 'brightness'),
+)
+
+
+def adjust_brightness(image: Floats, delta: float) -> Floats:
+    """Add ``delta`` to every value, as ``tf.image.adjust_brightness``; the range is 0 to 1 in all four functions."""
+    return image + np.float32(delta)
+
+
+def adjust_contrast(image: Floats, factor: float) -> Floats:
+    """Multiply the distance from each channel's mean, as ``tf.image.adjust_contrast``."""
+    mean = image.mean(axis=(0, 1))
+    return (image - mean) * np.float32(factor) + mean
+
+
+def adjust_saturation(image: Floats, factor: float) -> Floats:
+    """Multiply HSV's saturation and clip it at 1, as ``tf.image.adjust_saturation``.
+
+    With hue and value kept, every channel lies on a line to the value, the largest of the three.
+    """
+    value = image.max(axis=2, keepdims=True)
+    chroma = value - image.min(axis=2, keepdims=True)
+    with np.errstate(divide='ignore', invalid='ignore'):
+        ratio = np.minimum(np.float32(factor), value / chroma)
+    # Grey has no saturation to change, nor in TensorFlow what is not above black.
+    ratio = np.where((chroma > 0) & (value > 0), ratio, np.float32(0))
+    return value + (image - value) * ratio
+
+
+def adjust_hue(image: Floats, delta: float) -> Floats:
+    """Turn HSV's hue by ``delta`` of a full turn, as ``tf.image.adjust_hue``; ``image`` is BGR."""
+    # The hue depends on differences alone, and OpenCV knows none of a negative value.
+    lowest = image.min(axis=2, keepdims=True)
+    hsv = cv2.cvtColor(image - lowest, cv2.COLOR_BGR2HSV)
+    hsv[..., 0] = np.mod(hsv[..., 0] + np.float32(360 * delta), np.float32(360))
+    return cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR) + lowest
+
+
+_FUNCTIONS = dict(brightness=adjust_brightness, contrast=adjust_contrast, saturation=adjust_saturation, hue=adjust_hue)
+
+
+@TRANSFORMS.register_module()
+class TensorFlowColorDistortion(BaseTransform):
+    """Change brightness, saturation, hue and contrast by random amounts, in one of four orders, and clip.
+
+    Defaults are those of TensorFlow's ``research/slim/preprocessing/inception_preprocessing.py`` (``distort_color``
+    with ``fast_mode=False``).
+
+    Required and modified key: ``img``, BGR of shape (H, W, 3) from 0 to 255, which becomes float32 in the same range,
+    unrounded.
+
+    Args:
+        brightness: Largest amount to add or subtract, of a range of 1. Defaults to 32 / 255.
+        saturation: Lowest and highest factor. Defaults to (0.5, 1.5).
+        hue: Largest turn either way, of a full turn. Defaults to 0.2.
+        contrast: Lowest and highest factor. Defaults to (0.5, 1.5).
+
+    Raises:
+        ValueError: If an amount or a factor is negative, or a lowest above a highest.
+    """
+
+    def __init__(
+        self,
+        brightness: float = 32 / 255,
+        saturation: tuple[float, float] = (0.5, 1.5),
+        hue: float = 0.2,
+        contrast: tuple[float, float] = (0.5, 1.5),
+    ) -> None:
+        self.ranges: dict[str, tuple[float, float]] = dict(
+            brightness=(-brightness, brightness),
+            saturation=(saturation[0], saturation[1]),
+            hue=(-hue, hue),
+            contrast=(contrast[0], contrast[1]),
+        )
+        if min(brightness, hue, saturation[0], contrast[0]) < 0 or any(
+            low > high for low, high in self.ranges.values()
+        ):
+            raise InputError(
+                'brightness and hue of at least 0, saturation and contrast as lowest and highest factor were expected, '
+                f'but {brightness}, {hue}, {saturation} and {contrast} came'
+            )
+
+    @cache_randomness
+    def _draw(self) -> list[tuple[str, float]]:
+        order = _ORDERS[np.random.randint(len(_ORDERS))]
+        return [(name, np.random.uniform(*self.ranges[name])) for name in order]
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Distort ``img``."""
+        image = results['img'].astype(np.float32) / np.float32(255)
+        for name, amount in self._draw():
+            image = _FUNCTIONS[name](image, amount)
+        results['img'] = image.clip(0, 1) * np.float32(255)
+        return results
+
+    def __repr__(self) -> str:
+        settings = ', '.join(f'{name}={low:.4g} to {high:.4g}' for name, (low, high) in self.ranges.items())
+        return f'{type(self).__name__}({settings})'
