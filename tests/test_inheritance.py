@@ -1,5 +1,6 @@
 """What a project outside the repository does, with the wheel installed into an environment of its own."""
 
+import shutil
 import sys
 import sysconfig
 
@@ -27,9 +28,14 @@ ROUTES = {
 def project(tmp_path_factory):
     """A folder with an environment that holds the wheel; the dependencies come from the environment of the tests."""
     folder = tmp_path_factory.mktemp('project')
+    # From a copy, since a build leaves files in its source that the next one would take along.
+    source = folder / 'source'
+    shutil.copytree(
+        REPOSITORY, source, symlinks=True, ignore=shutil.ignore_patterns('.venv', '.git', 'build', 'work_dirs')
+    )
     build = run(
         *(sys.executable, '-m', 'pip', 'wheel', '--no-deps', '--no-build-isolation', '--wheel-dir', folder),
-        REPOSITORY,
+        source,
         cwd=folder,
     )
     assert build.returncode == 0, build.stderr

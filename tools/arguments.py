@@ -38,6 +38,7 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
 
 def parse(parser: argparse.ArgumentParser) -> argparse.Namespace:
     """Parse the command line and hand the local rank on by the environment, where mmengine looks for it."""
-    args = parser.parse_args()
+    # Intermixed, so that options may stand between and before any number of checkpoints.
+    args = parser.parse_intermixed_args()
     os.environ.setdefault('LOCAL_RANK', str(getattr(args, 'local_rank', 0)))
     return args

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Evaluate on the GPUs (or, without GPUs, in as many CPU processes) of one or several machines.
 #   bash tools/dist_test.sh CONFIG CHECKPOINT PROCESSES [options of tools/test.py]
+# Further checkpoints, for an ensemble, come after PROCESSES.
 # On several machines, run it on each with NNODES, NODE_RANK (0 on the first) and MASTER_ADDR (the first's address) set.
 set -euo pipefail
 tools=$(dirname "$0")

@@ -1,4 +1,4 @@
-"""Evaluate a checkpoint: python tools/test.py CONFIG CHECKPOINT."""
+"""Evaluate a checkpoint, or several as an ensemble: python tools/test.py CONFIG CHECKPOINT [CHECKPOINT ...]."""
 
 import argparse
 
@@ -10,9 +10,15 @@ WRITABLE = {'pred': ('.pkl', '.pickle'), 'metrics': ('.json', '.yaml', '.yml', '
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the options, which are mmpretrain's and --data."""
-    parser = argparse.ArgumentParser(description='Evaluate a checkpoint.')
+    parser = argparse.ArgumentParser(description='Evaluate a checkpoint, or several as an ensemble.')
     parser.add_argument('config', help='config file, or PACKAGE::PATH')
-    parser.add_argument('checkpoint', help='checkpoint file or address')
+    parser.add_argument(
+        'checkpoints',
+        metavar='CHECKPOINT',
+        nargs='*',
+        help='checkpoint file or address; the scores of several are averaged; may be absent where the config declares '
+        'an ensemble',
+    )
     parser.add_argument(
         '--out', metavar='FILE', help='write the results to FILE: predictions as .pkl, metrics as .json, .yaml or .pkl'
     )

@@ -24,7 +24,7 @@ env_cfg = dict(
     dist_cfg=dict(backend='nccl'),
 )
 
-# `--cfg-options visualizer.vis_backends.0.type=TensorboardVisBackend` writes for TensorBoard (`pip install tensorboard`).
+# For TensorBoard (`pip install tensorboard`): --cfg-options visualizer.vis_backends.0.type=TensorboardVisBackend
 vis_backends = [dict(type='LocalVisBackend')]
 visualizer = dict(type='UniversalVisualizer', vis_backends=vis_backends)
 

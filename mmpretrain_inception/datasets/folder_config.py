@@ -35,13 +35,10 @@ def use_image_folder(cfg: Config, checkpoint: str | None = None) -> None:
         loader = cfg.get(f'{phase}_dataloader')
         if loader is not None:
             loader.dataset.update(data_root=str(folder), data_prefix=split, classes=classes)
-    _set_number_of_classes(cfg, len(classes))
-
-
-def _set_number_of_classes(cfg: Config, number: int) -> None:
-    model = cfg.model.get('module', cfg.model)  # test-time augmentation wraps the model
-    model.head.num_classes = number
-    cfg.data_preprocessor.num_classes = number
+    # mmpretrain's own Inception V3 holds its classifier in the backbone.
+    for part in (cfg.model.backbone, cfg.model.head, cfg.data_preprocessor):
+        if 'num_classes' in part:
+            part.num_classes = len(classes)
 
 
 def _classes_of_checkpoint(checkpoint: str) -> list[str] | None:

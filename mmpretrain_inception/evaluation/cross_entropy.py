@@ -16,12 +16,13 @@ class CrossEntropy(BaseMetric):
     """Mean cross entropy of the labels under the predicted scores, in nats, without label smoothing.
 
     It is what a training loss without label smoothing and weights would be on these images, and is reported as
-    ``loss/cross_entropy``. A score of 0 counts as the smallest normal number of float32, 1.2e-38.
+    ``single-label/cross_entropy``. A score of 0 counts as the smallest normal number of float32, 1.2e-38.
 
     The arguments are those of mmengine's ``BaseMetric``: ``collect_device``, ``prefix``.
     """
 
-    default_prefix = 'loss'
+    # As of mmpretrain's SingleLabelMetric. mmengine's log would average what has "loss" in its name over ten epochs.
+    default_prefix = 'single-label'
 
     def process(self, data_batch: Any, data_samples: Sequence[dict[str, Any]]) -> None:
         """Store the score of each sample's label.

@@ -41,7 +41,7 @@ def test_training_logs_both_losses_and_accuracy_and_no_initialisation(trained):
     _, output = trained
     assert re.search(r'loss: [\d.]+  loss_aux: [\d.]+  accuracy_top-1: [\d.]+', output)
     assert re.search(r'lr: \S+  eta: \S+  time: \S+ .* images_per_s: [\d.]+', output)
-    assert re.search(r'Epoch\(val\).* loss/cross_entropy: [\d.]+', output)
+    assert re.search(r'Epoch\(val\).* single-label/cross_entropy: [\d.]+', output)
     assert 'init_cfg' not in output
     assert 'Initialized by' not in output
 

@@ -1,0 +1,18 @@
+# `--tta` averages the scores of GoogLeNet's 144 crops (section 7 of arXiv:1409.4842) at 299 px: four scales, three
+# squares of each, and of each square the corners, the centre and the whole, with their mirror images.
+#
+# Add it to any recipe's `_base_`; another size is `crop_size`, from which the scales follow. The model cuts the crops,
+# one at a time, so that the pipeline only loads, as the recipe's test pipeline does; memory is that of one crop however
+# many there are. Images are resized by OpenCV's bilinear interpolation, which does not antialias.
+tta_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='PackInputs'),
+]
+
+tta_model = dict(
+    type='mmpretrain_inception.MultiCropTTA',
+    crop_size=299,
+    # The paper's short sides for 224 px; times 299 / 224 and rounded they are 342, 384, 427 and 470.
+    scales=(256, 288, 320, 352),
+    squares=('start', 'centre', 'end'),
+)

@@ -1,0 +1,85 @@
+"""ImageNet without some of its images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mmengine.fileio import get_text
+from mmengine.logging import MMLogger
+from mmpretrain.datasets import ImageNet
+
+from mmpretrain_inception.errors import InputError
+from mmpretrain_inception.registry import DATASETS
+
+_SHOWN = 3
+
+
+def read_excluded(path: str) -> list[str]:
+    """Read a list of images: one a line, by file name or by number among ImageNet's validation images.
+
+    Args:
+        path: The file. ``ILSVRC2014_clsloc_validation_blacklist.txt`` of ImageNet's development kit is one.
+
+    Returns:
+        File names, without folders and endings, in the order of the file.
+
+    Raises:
+        ValueError: If the file cannot be read or is empty.
+    """
+    try:
+        lines = [line.strip() for line in get_text(str(Path(path).expanduser())).splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, 'strerror', None) or error
+        raise InputError(
+            f'{path} cannot be read: {reason}; a text file with one image a line was expected, a number or a file name'
+        ) from error
+    names = [_stem(line) for line in lines if line]
+    if not names:
+        raise InputError(
+            f'{path} is empty, but a text file with one image a line was expected, a number or a file name'
+        )
+    return names
+
+
+def _stem(line: str) -> str:
+    return f'ILSVRC2012_val_{int(line):08d}' if line.isdecimal() else Path(line).stem
+
+
+@DATASETS.register_module()
+class ImageNetSubset(ImageNet):
+    """mmpretrain's ``ImageNet`` without the images of a list.
+
+    The Inception papers evaluate on 48,238 of the 50,000 validation images: without the 1,762 that ImageNet's own
+    development kit discards for their bounding boxes (``data/ILSVRC2014_clsloc_validation_blacklist.txt`` in it).
+
+    Args:
+        excluded: File that lists the images to leave out, as :func:`read_excluded` takes it. Defaults to None: none.
+        **kwargs: Passed on to mmpretrain's ``ImageNet``: ``data_root``, ``split``, ``pipeline`` and so on.
+
+    Raises:
+        ValueError: If the file cannot be read, or lists an image that the dataset does not hold.
+    """
+
+    def __init__(self, excluded: str | None = None, **kwargs: Any) -> None:
+        self.excluded = excluded
+        super().__init__(**kwargs)
+
+    def load_data_list(self) -> list[dict[str, Any]]:
+        """List the images, without those to leave out."""
+        images = super().load_data_list()
+        if self.excluded is None:
+            return images
+        names = set(read_excluded(self.excluded))
+        absent = sorted(names - {_stem(image['img_path']) for image in images})
+        if absent:
+            more = f' and {len(absent) - _SHOWN} more' if len(absent) > _SHOWN else ''
+            raise InputError(
+                f'{self.excluded} lists {", ".join(absent[:_SHOWN])}{more}, which {self.img_prefix} does not hold; '
+                'one image a line was expected, a number or a file name'
+            )
+        kept = [image for image in images if _stem(image['img_path']) not in names]
+        MMLogger.get_current_instance().info(
+            f'{self.excluded}: {len(images) - len(kept):,} of {len(images):,} images left out'
+        )
+        return kept
