@@ -8,7 +8,7 @@ def test_the_forward_pass_is_bfloat16_and_the_update_float32():
     model = nn.Linear(4, 2)
     before = model.weight.detach().clone()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
-    wrapper = OPTIM_WRAPPERS.build(dict(type='BF16OptimWrapper', optimizer=optimizer))
+    wrapper = OPTIM_WRAPPERS.build(dict(type='mmpretrain_inception.BF16OptimWrapper', optimizer=optimizer))
     x = torch.randn(3, 4)
     with wrapper.optim_context(model):
         y = model(x)
