@@ -25,7 +25,8 @@ def run_tool(main: Callable[[], None]) -> NoReturn:
         exit_with(1, error)
     except FileNotFoundError as error:
         # mmpretrain's datasets raise it where the data of a config is not there.
-        exit_with(1, InputError(f'{error.filename}: a file or folder was expected here, but there is none'))
+        named = f'{error.filename}: a file or folder was expected here, but there is none'
+        exit_with(1, InputError(named if error.filename else str(error)))
     except KeyboardInterrupt:
         sys.exit(130)
     sys.exit(0)

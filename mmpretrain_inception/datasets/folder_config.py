@@ -35,10 +35,20 @@ def use_image_folder(cfg: Config, checkpoint: str | None = None) -> None:
         loader = cfg.get(f'{phase}_dataloader')
         if loader is not None:
             loader.dataset.update(data_root=str(folder), data_prefix=split, classes=classes)
+    set_num_classes(cfg, len(classes))
+
+
+def set_num_classes(cfg: Config, number: int) -> None:
+    """Set the number of classes wherever a classifier's config has one.
+
+    Args:
+        cfg: The config of a classifier.
+        number: Number of classes.
+    """
     # mmpretrain's own Inception V3 holds its classifier in the backbone.
     for part in (cfg.model.backbone, cfg.model.head, cfg.data_preprocessor):
         if 'num_classes' in part:
-            part.num_classes = len(classes)
+            part.num_classes = number
 
 
 def _classes_of_checkpoint(checkpoint: str) -> list[str] | None:

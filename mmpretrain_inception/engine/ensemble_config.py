@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from mmengine.config import Config, ConfigDict
 
+from mmpretrain_inception.datasets.folder_config import set_num_classes
 from mmpretrain_inception.engine.config_file import load_config
 from mmpretrain_inception.errors import InputError, UsageError
 
@@ -86,7 +87,7 @@ def _member_config(path: str, cfg: Config, name: str) -> Config:
             f'{path}: the members of an ensemble see the same images, but its test pipeline is not that of {name}'
         )
     if 'image_folder' in cfg:
-        member.model.head.num_classes = member.data_preprocessor.num_classes = cfg.model.head.num_classes
+        set_num_classes(member, cfg.data_preprocessor.num_classes)
     return member
 
 

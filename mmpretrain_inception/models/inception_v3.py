@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any, Literal
 
@@ -202,10 +202,7 @@ class InceptionV3(BaseModule):
 
     @staticmethod
     def _checkpointed(layer: nn.Module, x: Tensor) -> Tensor:
-        def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
-            return nullcontext(), _statistics_kept(layer)
-
-        return checkpoint(layer, x, use_reentrant=False, context_fn=contexts)
+        return checkpoint(layer, x, use_reentrant=False, context_fn=lambda: (nullcontext(), _statistics_kept(layer)))
 
 
 @contextmanager

@@ -1,0 +1,28 @@
+import pytest
+
+from mmpretrain_inception.cli import run_tool
+from mmpretrain_inception.errors import InputError, UsageError
+
+
+@pytest.mark.parametrize(
+    ('error', 'status', 'message'),
+    [
+        (UsageError('called wrongly'), 2, 'error: called wrongly\n'),
+        (InputError('no such thing'), 1, 'error: no such thing\n'),
+        (FileNotFoundError(2, 'No such file', 'data/x'), 1, 'error: data/x: a file or folder was expected here'),
+        (FileNotFoundError('x.py can not be found.'), 1, 'error: x.py can not be found.\n'),
+    ],
+)
+def test_a_mistake_of_the_user_ends_with_its_status_and_message(capsys, error, status, message):
+    def fail():
+        raise error
+
+    with pytest.raises(SystemExit) as ended:
+        run_tool(fail)
+    assert ended.value.code == status
+    assert capsys.readouterr().err.startswith(message)
+
+
+def test_a_bug_keeps_its_traceback():
+    with pytest.raises(ZeroDivisionError):
+        run_tool(lambda: 1 / 0)
