@@ -1,5 +1,7 @@
 """Exceptions that stand for a mistake in what a user handed in."""
 
+from __future__ import annotations
+
 
 class InputError(ValueError):
     """A file, folder, image or setting from the user that cannot be used.
@@ -11,3 +13,18 @@ class InputError(ValueError):
 
 class UsageError(InputError):
     """A tool that was called wrongly; the tools exit with status 2."""
+
+
+class BrokenImageError(InputError):
+    """An image file that cannot be decoded, or that is refused for its size.
+
+    Args:
+        path: The file.
+        reason: What is wrong with it. Defaults to None: ``path`` is the whole message, which is how a data loader
+            makes the exceptions of its workers anew.
+    """
+
+    def __init__(self, path: str, reason: str | None = None) -> None:
+        super().__init__(path if reason is None else f'{path}: {reason}')
+        self.path = path
+        self.reason = reason
