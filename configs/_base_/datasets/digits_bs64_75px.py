@@ -4,7 +4,7 @@ dataset_type = 'mmpretrain_inception.Digits'
 data_root = 'data/digits'
 
 train_pipeline = [
-    dict(type='LoadImageFromFile'),
+    dict(type='mmpretrain_inception.LoadImage'),
     dict(type='RandomResizedCrop', scale=75, crop_ratio_range=(0.7, 1.0), aspect_ratio_range=(0.8, 1.25)),
     # By up to 15 degrees either way, uniformly.
     dict(type='Rotate', prob=1.0, magnitude_range=(0, 15), magnitude_level=10, magnitude_std='inf'),
@@ -12,7 +12,7 @@ train_pipeline = [
 ]
 
 test_pipeline = [
-    dict(type='LoadImageFromFile'),
+    dict(type='mmpretrain_inception.LoadImage'),
     dict(type='Resize', scale=83),
     dict(type='CenterCrop', crop_size=75),
     dict(type='PackInputs'),
@@ -20,15 +20,12 @@ test_pipeline = [
 
 train_dataloader = dict(
     batch_size=64,
-    num_workers=2,
     dataset=dict(type=dataset_type, data_root=data_root, split='train', pipeline=train_pipeline),
     sampler=dict(type='DefaultSampler', shuffle=True),
-    persistent_workers=False,
 )
 
 val_dataloader = dict(
     batch_size=64,
-    num_workers=2,
     dataset=dict(type=dataset_type, data_root=data_root, split='val', pipeline=test_pipeline),
     sampler=dict(type='DefaultSampler', shuffle=False),
 )

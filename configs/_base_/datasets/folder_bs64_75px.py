@@ -3,14 +3,14 @@
 _base_ = 'folder_bs32_299px.py'
 
 train_pipeline = [
-    dict(type='LoadImageFromFile'),
+    dict(type='mmpretrain_inception.LoadImage'),
     dict(type='RandomResizedCrop', scale=75, crop_ratio_range=(0.5, 1.0)),
     dict(type='RandomFlip', prob=0.5, direction='horizontal'),
     dict(type='PackInputs'),
 ]
 
 test_pipeline = [
-    dict(type='LoadImageFromFile'),
+    dict(type='mmpretrain_inception.LoadImage'),
     dict(type='ResizeEdge', scale=75, edge='short'),
     dict(type='CenterCrop', crop_size=75),
     dict(type='PackInputs'),

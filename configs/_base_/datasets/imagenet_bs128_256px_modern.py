@@ -14,7 +14,7 @@ bgr_mean = [103.53, 116.28, 123.675]
 bgr_std = [57.375, 57.12, 58.395]
 
 train_pipeline = [
-    dict(type='LoadImageFromFile'),
+    dict(type='mmpretrain_inception.LoadImage'),
     dict(type='RandomResizedCrop', scale=256, backend='pillow', interpolation='bicubic'),
     dict(type='RandomFlip', prob=0.5, direction='horizontal'),
     dict(
@@ -39,7 +39,7 @@ train_pipeline = [
 ]
 
 test_pipeline = [
-    dict(type='LoadImageFromFile'),
+    dict(type='mmpretrain_inception.LoadImage'),
     dict(type='ResizeEdge', scale=320, edge='short', backend='pillow', interpolation='bicubic'),
     dict(type='CenterCrop', crop_size=299),
     dict(type='PackInputs'),

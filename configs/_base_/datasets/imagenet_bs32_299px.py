@@ -2,18 +2,18 @@
 # takes the central 299, as mmpretrain does for its published row.
 #
 # data/imagenet/{train,val}/<class>/*.JPEG, or val/*.JPEG with meta/val.txt, as mmpretrain's documentation lays it out.
-dataset_type = 'ImageNet'
+dataset_type = 'mmpretrain_inception.ImageNetFiles'
 data_root = 'data/imagenet'
 
 train_pipeline = [
-    dict(type='LoadImageFromFile'),
+    dict(type='mmpretrain_inception.LoadImage'),
     dict(type='RandomResizedCrop', scale=299),
     dict(type='RandomFlip', prob=0.5, direction='horizontal'),
     dict(type='PackInputs'),
 ]
 
 test_pipeline = [
-    dict(type='LoadImageFromFile'),
+    dict(type='mmpretrain_inception.LoadImage'),
     dict(type='ResizeEdge', scale=342, edge='short'),
     dict(type='CenterCrop', crop_size=299),
     dict(type='PackInputs'),
@@ -23,8 +23,6 @@ train_dataloader = dict(
     batch_size=32,
     dataset=dict(type=dataset_type, data_root=data_root, split='train', pipeline=train_pipeline),
     sampler=dict(type='DefaultSampler', shuffle=True),
-    # Workers start anew each epoch with that epoch's seed; kept alive they would go on from where a resumed run is not.
-    persistent_workers=False,
 )
 
 val_dataloader = dict(

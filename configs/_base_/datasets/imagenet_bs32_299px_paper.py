@@ -7,7 +7,7 @@
 _base_ = 'imagenet_bs32_299px_tf1.py'
 
 train_pipeline = [
-    dict(type='LoadImageFromFile', color_type='color_ignore_orientation'),
+    dict(type='mmpretrain_inception.LoadImage', color_type='color_ignore_orientation'),
     dict(
         type='RandomResizedCrop',
         scale=299,

@@ -3,7 +3,7 @@
 _base_ = 'imagenet_bs32_299px.py'
 
 test_pipeline = [
-    dict(type='LoadImageFromFile', imdecode_backend='pillow', color_type='color_ignore_orientation'),
+    dict(type='mmpretrain_inception.LoadImage', imdecode_backend='pillow', color_type='color_ignore_orientation'),
     dict(type='mmpretrain_inception.TensorFlowCentralCrop', fraction=0.875),
     dict(type='mmpretrain_inception.TensorFlowResize', scale=299),
     dict(type='PackInputs'),

@@ -5,7 +5,7 @@
 # one at a time, so that the pipeline only loads, as the recipe's test pipeline does; memory is that of one crop however
 # many there are. Images are resized by OpenCV's bilinear interpolation, which does not antialias.
 tta_pipeline = [
-    dict(type='LoadImageFromFile'),
+    dict(type='mmpretrain_inception.LoadImage'),
     dict(type='PackInputs'),
 ]
 

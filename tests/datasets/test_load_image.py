@@ -1,0 +1,300 @@
+import io
+import os
+import re
+import zlib
+
+import cv2
+import numpy as np
+import pytest
+from mmengine.dataset import Compose
+from mmpretrain.registry import TRANSFORMS
+from PIL import Image
+
+from mmpretrain_inception.datasets import LoadImage, load_image
+from mmpretrain_inception.errors import BrokenImageError, InputError
+
+SIZE = (97, 60)  # of neither side a multiple of eight
+
+
+def smooth(seed=0, size=SIZE):
+    """A picture without noise, as RGB."""
+    small = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+    return Image.fromarray(small).resize(size, Image.Resampling.BICUBIC)
+
+
+def translucent():
+    picture = smooth().convert('RGBA')
+    picture.putalpha(Image.linear_gradient('L').resize(SIZE))
+    return picture
+
+
+def turned():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return exif
+
+
+def frames():
+    return dict(save_all=True, append_images=[smooth(1), smooth(2)])
+
+
+# Name: the picture and how Pillow saves it. What they become is Pillow's `convert('RGB')`.
+AS_PILLOW = {
+    'baseline.jpg': (smooth, dict(quality=90)),
+    'full-chroma.jpg': (smooth, dict(quality=95, subsampling=0)),
+    'progressive.jpg': (smooth, dict(progressive=True)),
+    'grey.jpg': (lambda: smooth().convert('L'), {}),
+    'several.mpo': (smooth, frames()),
+    'colour.png': (smooth, {}),
+    'grey.png': (lambda: smooth().convert('L'), {}),
+    'black-and-white.png': (lambda: smooth().convert('1'), {}),
+    'alpha.png': (translucent, {}),
+    'grey-alpha.png': (lambda: translucent().convert('LA'), {}),
+    'palette.png': (lambda: smooth().quantize(32), {}),
+    'palette-transparent.png': (lambda: smooth().quantize(32), dict(transparency=bytes(range(32)))),
+    'animated.png': (smooth, frames()),
+    'animated.gif': (smooth, frames()),
+    'transparent.gif': (lambda: smooth().quantize(32), dict(transparency=3)),
+    'lossy.webp': (smooth, {}),
+    'alpha.webp': (translucent, dict(lossless=True)),
+    'animated.webp': (smooth, dict(lossless=True, **frames())),
+    'plain.tif': (smooth, {}),
+    'packed.tif': (smooth, dict(compression='tiff_lzw')),
+    'cmyk.tif': (lambda: smooth().convert('CMYK'), {}),
+    'plain.bmp': (smooth, {}),
+    'plain.ppm': (smooth, {}),
+}
+BACKENDS = ('cv2', 'pillow')
+
+
+def written(folder, name, picture=smooth, **settings):
+    path = folder / name
+    picture().save(path, **settings)
+    return str(path)
+
+
+def pillow(path):
+    return np.asarray(Image.open(path).convert('RGB'))[..., ::-1]
+
+
+@pytest.mark.parametrize('backend', BACKENDS)
+@pytest.mark.parametrize('name', AS_PILLOW)
+def test_a_kind_of_file_becomes_what_pillow_makes_of_it(tmp_path, name, backend, recwarn):
+    picture, settings = AS_PILLOW[name]
+    path = written(tmp_path, name, picture, **settings)
+    image = load_image(path, backend=backend)
+    assert [str(warning.message) for warning in recwarn] == []
+    assert image.dtype == np.uint8
+    assert image.flags.c_contiguous
+    np.testing.assert_array_equal(image, pillow(path))
+
+
+def test_cmyk_is_pillows_and_one_level_brighter_by_opencv(tmp_path):
+    path = written(tmp_path, 'cmyk.jpg', lambda: smooth().convert('CMYK'))
+    np.testing.assert_array_equal(load_image(path, backend='pillow'), pillow(path))
+    assert np.abs(load_image(path).astype(int) - pillow(path)).max() <= 1
+
+
+@pytest.mark.parametrize('backend', BACKENDS)
+@pytest.mark.parametrize('name', ['grey.png', 'grey.tif', 'grey.pgm'])
+def test_sixteen_bits_keep_the_upper_eight(tmp_path, name, backend):
+    levels = np.arange(SIZE[0] * SIZE[1], dtype=np.uint16).reshape(SIZE[::-1]) * 11
+    cv2.imwrite(str(tmp_path / name), levels)
+    np.testing.assert_array_equal(load_image(str(tmp_path / name), backend=backend), np.stack([levels >> 8] * 3, 2))
+
+
+@pytest.mark.parametrize('name', ['colour.png', 'colour.tif', 'colour.ppm'])
+def test_sixteen_bits_of_colour_keep_the_upper_eight(tmp_path, name):
+    levels = np.arange(SIZE[0] * SIZE[1] * 3, dtype=np.uint16).reshape(*SIZE[::-1], 3) * 3
+    cv2.imwrite(str(tmp_path / name), levels)
+    assert np.abs(load_image(str(tmp_path / name)).astype(int) - (levels >> 8)).max() <= (name == 'colour.ppm')
+
+
+@pytest.mark.parametrize('backend', BACKENDS)
+@pytest.mark.parametrize('name', ['turned.jpg', 'turned.png', 'turned.webp'])
+def test_exif_turns_an_image_unless_it_is_to_be_ignored(tmp_path, name, backend):
+    path = written(tmp_path, name, exif=turned(), **(dict(lossless=True) if name.endswith('webp') else {}))
+    flat = load_image(path, backend=backend, turn=False)
+    np.testing.assert_array_equal(flat, pillow(path))
+    np.testing.assert_array_equal(load_image(path, backend=backend), np.rot90(flat, -1))
+
+
+def test_content_counts_and_not_the_ending(tmp_path):
+    path = written(tmp_path, 'picture.jpg', format='PNG')
+    np.testing.assert_array_equal(load_image(path), pillow(path))
+
+
+def with_thumbnail():
+    """A JPEG file that holds another, with an end marker of its own, in its EXIF."""
+    thumbnail = io.BytesIO()
+    smooth(size=(32, 20)).save(thumbnail, 'JPEG')
+    picture = io.BytesIO()
+    smooth().save(picture, 'JPEG')
+    segment = b'Exif\0\0' + thumbnail.getvalue()
+    content = picture.getvalue()
+    return content[:2] + b'\xff\xe1' + (len(segment) + 2).to_bytes(2, 'big') + segment + content[2:]
+
+
+def content_of(name):
+    if name == 'thumbnail.jpg':
+        return with_thumbnail()
+    picture, settings = AS_PILLOW[name]
+    buffer = io.BytesIO()
+    picture().save(buffer, format=Image.registered_extensions()['.' + name.rpartition('.')[2]], **settings)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize('backend', BACKENDS)
+@pytest.mark.parametrize(
+    'name',
+    [
+        *('baseline.jpg', 'progressive.jpg', 'grey.jpg', 'thumbnail.jpg', 'colour.png', 'alpha.png', 'lossy.webp'),
+        *('plain.tif', 'packed.tif', 'plain.bmp', 'plain.ppm'),
+    ],
+)
+def test_truncated_files_are_named(tmp_path, name, backend):
+    content = content_of(name)
+    for share in (0.02, 0.25, 0.5, 0.75, 0.95):
+        path = tmp_path / name
+        path.write_bytes(content[: int(len(content) * share)])
+        with pytest.raises(BrokenImageError, match=re.escape(f'{path}: ')) as caught:
+            load_image(str(path), backend=backend)
+        assert caught.value.path == str(path)
+
+
+@pytest.mark.parametrize('backend', BACKENDS)
+def test_a_jpeg_file_ends_at_its_marker_and_not_at_that_of_a_thumbnail(tmp_path, backend):
+    content = with_thumbnail()
+    path = tmp_path / 'picture.jpg'
+    path.write_bytes(content[:-2])
+    with pytest.raises(BrokenImageError, match='truncated: its end marker is missing'):
+        load_image(str(path), backend=backend)
+    path.write_bytes(content + bytes(100))
+    assert load_image(str(path), backend=backend).shape == (60, 97, 3)
+
+
+@pytest.mark.parametrize(
+    ('content', 'reason'),
+    [
+        (None, 'No such file or directory'),
+        (b'', 'the file is empty'),
+        (b'no image at all' * 20, 'it is no image of a known format'),
+        (b'%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n', 'it is no image of a known format'),
+    ],
+)
+def test_files_without_an_image_are_named(tmp_path, content, reason):
+    path = tmp_path / 'picture.jpg'
+    if content is not None:
+        path.write_bytes(content)
+    for backend in BACKENDS:
+        with pytest.raises(BrokenImageError, match=re.escape(f'{path}: {reason}')):
+            load_image(str(path), backend=backend)
+
+
+def test_a_folder_is_no_image(tmp_path):
+    with pytest.raises(BrokenImageError, match=re.escape(f'{tmp_path}: Is a directory')):
+        load_image(str(tmp_path))
+
+
+def test_pixels_of_32_bits_have_no_range(tmp_path):
+    Image.fromarray(np.linspace(0, 1, 400, dtype=np.float32).reshape(20, 20)).save(tmp_path / 'float.tif')
+    with pytest.raises(BrokenImageError, match='8 or 16 bits were expected, but it has 32 bits'):
+        load_image(str(tmp_path / 'float.tif'))
+
+
+@pytest.mark.parametrize('backend', BACKENDS)
+@pytest.mark.parametrize('name', ['baseline.jpg', 'colour.png', 'animated.gif', 'plain.tif'])
+def test_more_pixels_than_the_limit_are_refused(tmp_path, name, backend):
+    picture, settings = AS_PILLOW[name]
+    path = written(tmp_path, name, picture, **settings)
+    pixels = SIZE[0] * SIZE[1]
+    assert load_image(path, backend=backend, max_pixels=pixels).shape == (60, 97, 3)
+    with pytest.raises(BrokenImageError, match=f'at most {pixels - 1:,} pixels were expected, but it has 97 x 60'):
+        load_image(path, backend=backend, max_pixels=pixels - 1)
+
+
+@pytest.mark.parametrize('name', ['large.png', 'large.gif'])
+@pytest.mark.parametrize('side', [10_000, 30_000])
+@pytest.mark.filterwarnings('ignore::PIL.Image.DecompressionBombWarning')
+def test_the_limit_is_found_in_the_header_before_anything_is_decoded(tmp_path, name, side):
+    content = bytearray(content_of('colour.png' if name.endswith('png') else 'animated.gif'))
+    if name.endswith('png'):
+        content[16:24] = side.to_bytes(4, 'big') * 2
+        content[29:33] = zlib.crc32(content[12:29]).to_bytes(4, 'big')
+    else:
+        content[6:10] = side.to_bytes(2, 'little') * 2
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(BrokenImageError, match=r'pixels were expected|exceeds limit'):
+        load_image(str(tmp_path / name))
+
+
+@pytest.mark.parametrize('backend', BACKENDS)
+@pytest.mark.parametrize(('min_size', 'shape'), [(None, 803), (402, 803), (401, 402), (200, 201), (100, 101), (9, 101)])
+def test_a_large_jpeg_file_is_decoded_no_smaller_than_is_needed(tmp_path, backend, min_size, shape):
+    path = written(tmp_path, 'large.jpg', lambda: smooth(size=(1201, 803)))
+    assert load_image(path, backend=backend, min_size=min_size).shape[0] == shape
+
+
+@pytest.mark.parametrize('factor', [2, 4, 8])
+@pytest.mark.parametrize('settings', [{}, dict(progressive=True), dict(exif=turned())], ids=['plain', 'prog', 'exif'])
+def test_both_back_ends_reduce_alike_and_to_the_mean_of_what_falls_together(tmp_path, factor, settings):
+    path = written(tmp_path, 'large.jpg', lambda: smooth(size=(640, 480)), quality=95, **settings)
+    reduced = load_image(path, min_size=480 // factor)
+    np.testing.assert_array_equal(reduced, load_image(path, backend='pillow', min_size=480 // factor))
+    height, width = reduced.shape[:2]
+    means = load_image(path).reshape(height, factor, width, factor, 3).mean(axis=(1, 3))
+    assert np.abs(reduced - means).mean() < 1
+
+
+def test_other_files_are_never_reduced(tmp_path):
+    path = written(tmp_path, 'large.png', lambda: smooth(size=(640, 480)))
+    assert load_image(path, min_size=60).shape == (480, 640, 3)
+
+
+def test_the_transform_is_built_from_a_config_and_sets_what_pipelines_expect(tmp_path):
+    path = written(tmp_path, 'turned.jpg', exif=turned())
+    transform = TRANSFORMS.build(dict(type='mmpretrain_inception.LoadImage', imdecode_backend='pillow'))
+    results = transform(dict(img_path=path, gt_label=3))
+    assert (results['img_shape'], results['ori_shape'], results['gt_label']) == ((97, 60), (97, 60), 3)
+    np.testing.assert_array_equal(results['img'], load_image(path))
+    assert "imdecode_backend='pillow', min_size=None" in repr(transform)
+
+
+def test_an_image_that_an_inferencer_has_loaded_passes(tmp_path):
+    image = np.asarray(smooth())
+    assert Compose([LoadImage()])(dict(img=image))['img'] is image
+
+
+@pytest.mark.parametrize('wrong', [dict(color_type='grayscale'), dict(imdecode_backend='turbojpeg')])
+def test_unknown_settings_are_refused(wrong):
+    with pytest.raises(InputError, match=r'was expected, but (grayscale|turbojpeg) came'):
+        LoadImage(**wrong)
+
+
+@pytest.mark.parametrize('backend', BACKENDS)
+def test_flipped_bytes_decode_or_are_named(tmp_path, backend):
+    rng = np.random.default_rng(0)
+    path = tmp_path / 'picture'
+    named = 0
+    for name in ('baseline.jpg', 'progressive.jpg', 'colour.png', 'animated.gif', 'lossy.webp', 'packed.tif'):
+        content = np.frombuffer(content_of(name), np.uint8)
+        for _ in range(25):
+            mutated = content.copy()
+            mutated[rng.integers(len(content), size=rng.integers(1, 9))] = rng.integers(256)
+            path.write_bytes(mutated.tobytes())
+            try:
+                image = load_image(str(path), backend=backend)
+            except BrokenImageError as error:
+                named += error.path == str(path)
+            else:
+                assert image.dtype == np.uint8
+                assert image.shape[2] == 3
+    assert 10 < named < 140
+
+
+@pytest.mark.skipif(os.name != 'posix' or os.geteuid() == 0, reason='root reads everything')
+def test_a_file_that_may_not_be_read_is_named(tmp_path):
+    path = written(tmp_path, 'secret.png')
+    os.chmod(path, 0)
+    with pytest.raises(BrokenImageError, match='Permission denied'):
+        load_image(path)
