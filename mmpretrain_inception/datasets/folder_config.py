@@ -6,9 +6,12 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from mmpretrain_inception.datasets.image_folder import list_classes
+from mmpretrain_inception.datasets.file_list_dataset import FileListDataset, list_classes
+from mmpretrain_inception.deploy.backends import is_exported
+from mmpretrain_inception.deploy.runtimes import read_contract
 from mmpretrain_inception.errors import InputError
-from mmpretrain_inception.weights import read_weights
+from mmpretrain_inception.registry import DATASETS
+from mmpretrain_inception.weights import class_names, read_weights
 
 
 def use_image_folder(cfg: Config, checkpoint: str | None = None) -> None:
@@ -38,6 +41,23 @@ def use_image_folder(cfg: Config, checkpoint: str | None = None) -> None:
     set_num_classes(cfg, len(classes))
 
 
+def keep_file_lists(cfg: Config) -> None:
+    """Let the datasets of a run keep the lists of their files in ``.file_lists``, beside its work directory.
+
+    Args:
+        cfg: The config, with ``work_dir`` set. Datasets of other kinds and those that name a ``cache_dir`` stay as they
+            are.
+    """
+    folder = str(Path(cfg.work_dir).parent / '.file_lists')
+    for phase in ('train', 'val', 'test'):
+        dataset = (cfg.get(f'{phase}_dataloader') or {}).get('dataset') or {}
+        while 'dataset' in dataset:  # in a wrapper
+            dataset = dataset['dataset']
+        kind = DATASETS.get(dataset['type']) if isinstance(dataset.get('type'), str) else None
+        if isinstance(kind, type) and issubclass(kind, FileListDataset):
+            dataset.setdefault('cache_dir', folder)
+
+
 def set_num_classes(cfg: Config, number: int) -> None:
     """Set the number of classes wherever a classifier's config has one.
 
@@ -53,8 +73,12 @@ def set_num_classes(cfg: Config, number: int) -> None:
 
 def _classes_of_checkpoint(checkpoint: str) -> list[str] | None:
     """Return the class names that a checkpoint carries; what is wrong with a file shows when its weights are loaded."""
+    if is_exported(checkpoint):
+        return list(read_contract(checkpoint).classes or ()) or None
     try:
-        meta = read_weights(checkpoint).meta
+        tensors, meta = read_weights(checkpoint)
     except InputError:
         return None
-    return list(meta.get('dataset_meta', {}).get('classes', ())) or None
+    names = class_names(meta)
+    # A model is built for them before its weights are compared, so that their number has to be one of the file's.
+    return list(names) if any(tensor.shape[:1] == (len(names),) for tensor in tensors.values()) else None

@@ -7,8 +7,9 @@ from typing import Any
 
 from mmengine.fileio import get_text
 from mmengine.logging import MMLogger
-from mmpretrain.datasets import ImageNet
 
+from mmpretrain_inception.datasets.file_list import FileList, path_at
+from mmpretrain_inception.datasets.file_list_dataset import ImageNetFiles
 from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.registry import DATASETS
 
@@ -47,15 +48,15 @@ def _stem(line: str) -> str:
 
 
 @DATASETS.register_module()
-class ImageNetSubset(ImageNet):
-    """mmpretrain's ``ImageNet`` without the images of a list.
+class ImageNetSubset(ImageNetFiles):
+    """:class:`ImageNetFiles` without the images of a list.
 
     The Inception papers evaluate on 48,238 of the 50,000 validation images: without the 1,762 that ImageNet's own
     development kit discards for their bounding boxes (``data/ILSVRC2014_clsloc_validation_blacklist.txt`` in it).
 
     Args:
         excluded: File that lists the images to leave out, as :func:`read_excluded` takes it. Defaults to None: none.
-        **kwargs: Passed on to mmpretrain's ``ImageNet``: ``data_root``, ``split``, ``pipeline`` and so on.
+        **kwargs: Passed on to :class:`ImageNetFiles`: ``data_root``, ``split``, ``pipeline`` and so on.
 
     Raises:
         ValueError: If the file cannot be read, or lists an image that the dataset does not hold.
@@ -65,21 +66,22 @@ class ImageNetSubset(ImageNet):
         self.excluded = excluded
         super().__init__(**kwargs)
 
-    def load_data_list(self) -> list[dict[str, Any]]:
+    def list_files(self) -> FileList:
         """List the images, without those to leave out."""
-        images = super().load_data_list()
+        files = super().list_files()
         if self.excluded is None:
-            return images
+            return files
         names = set(read_excluded(self.excluded))
-        absent = sorted(names - {_stem(image['img_path']) for image in images})
+        stems = [_stem(path_at(files, index)) for index in range(len(files.table))]
+        absent = sorted(names.difference(stems))
         if absent:
             more = f' and {len(absent) - _SHOWN} more' if len(absent) > _SHOWN else ''
             raise InputError(
                 f'{self.excluded} lists {", ".join(absent[:_SHOWN])}{more}, which {self.img_prefix} does not hold; '
                 'one image a line was expected, a number or a file name'
             )
-        kept = [image for image in images if _stem(image['img_path']) not in names]
+        kept = files.table[[stem not in names for stem in stems]]
         MMLogger.get_current_instance().info(
-            f'{self.excluded}: {len(images) - len(kept):,} of {len(images):,} images left out'
+            f'{self.excluded}: {len(stems) - len(kept):,} of {len(stems):,} images left out'
         )
-        return kept
+        return FileList(files.names, kept)
