@@ -1,9 +1,15 @@
+import io
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
-from mmpretrain import FeatureExtractor, get_model, inference_model, list_models
+from mmpretrain import FeatureExtractor, ImageClassificationInferencer, get_model, inference_model, list_models
+from PIL import Image
 
 import mmpretrain_inception
+from mmpretrain_inception.datasets import LoadImage, load_image
+from mmpretrain_inception.errors import BrokenImageError
 
 NAME = 'inception-v3_8xb32_in1k'
 
@@ -44,9 +50,80 @@ def test_an_image_is_classified_and_its_features_extracted_by_name(pretrained):
     assert features.shape == (2048,)
 
 
+def test_an_image_is_classified_from_its_file_as_from_its_pixels(pretrained, tmp_path):
+    _, file = pretrained
+    path = str(turned_jpeg(tmp_path))
+    model = get_model(NAME, pretrained=file)
+    scores = [inference_model(model, image)['pred_scores'] for image in (path, load_image(path))]
+    np.testing.assert_array_equal(*scores)
+
+
 def test_the_model_of_mmpretrain_still_loads_its_own_names(tmp_path):
     theirs = get_model('inception-v3_3rdparty_8xb32_in1k')
     file = tmp_path / 'theirs.pth'
     torch.save({'state_dict': theirs.state_dict()}, file)
     loaded = get_model('inception-v3_3rdparty_8xb32_in1k', pretrained=str(file))
     torch.testing.assert_close(loaded.state_dict(), theirs.state_dict(), rtol=0, atol=0)
+
+
+def turned_jpeg(folder):
+    """A CMYK picture that EXIF turns by a quarter."""
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 60, 4), dtype=np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(pixels, 'CMYK').save(folder / 'turned.jpg', exif=exif)
+    return folder / 'turned.jpg'
+
+
+def sixteen_bit_png(folder):
+    levels = np.random.default_rng(0).integers(0, 65536, (40, 60), dtype=np.uint16)
+    Image.fromarray(levels).save(folder / 'deep.png')
+    return folder / 'deep.png'
+
+
+def inferencer_of(kind, *steps):
+    """An inferencer without a network."""
+    inferencer = kind.__new__(kind)
+    pipeline = [*steps, dict(type='PackInputs')]
+    cfg = SimpleNamespace(test_dataloader=SimpleNamespace(dataset=SimpleNamespace(pipeline=pipeline)))
+    inferencer.pipeline = inferencer._init_pipeline(cfg)
+    return inferencer
+
+
+@pytest.mark.parametrize('kind', [ImageClassificationInferencer, FeatureExtractor])
+@pytest.mark.parametrize('write', [turned_jpeg, sixteen_bit_png])
+@pytest.mark.parametrize('color_type', ['color', 'color_ignore_orientation'])
+@pytest.mark.parametrize('backend', ['cv2', 'pillow'])
+def test_inference_decodes_files_as_the_pipeline_does(tmp_path, kind, write, color_type, backend):
+    path = write(tmp_path)
+    settings = dict(color_type=color_type, imdecode_backend=backend)
+    inferencer = inferencer_of(kind, dict(type='mmpretrain_inception.LoadImage', **settings))
+    expected = LoadImage(**settings)(dict(img_path=str(path)))['img']
+    for image in (str(path), path):
+        (batch,) = inferencer.preprocess([image])
+        np.testing.assert_array_equal(batch['inputs'][0].permute(1, 2, 0), expected)
+
+
+@pytest.mark.parametrize('kind', [ImageClassificationInferencer, FeatureExtractor])
+def test_arrays_come_through_inference_as_they_are(kind):
+    image = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
+    inferencer = inferencer_of(kind, dict(type='mmpretrain_inception.LoadImage'))
+    batches = list(inferencer.preprocess([image] * 3, batch_size=2))
+    assert [len(batch['inputs']) for batch in batches] == [2, 1]
+    np.testing.assert_array_equal(batches[0]['inputs'][1].permute(1, 2, 0), image)
+
+
+def test_inference_names_a_broken_file(tmp_path):
+    content = io.BytesIO()
+    Image.new('RGB', (99, 99)).save(content, 'JPEG')
+    (tmp_path / 'cut.jpg').write_bytes(content.getvalue()[:-9])
+    inferencer = inferencer_of(ImageClassificationInferencer, dict(type='mmpretrain_inception.LoadImage'))
+    with pytest.raises(BrokenImageError, match=r'cut\.jpg: .*truncated'):
+        list(inferencer.preprocess([str(tmp_path / 'cut.jpg')]))
+
+
+def test_pipelines_of_others_load_as_they_did(tmp_path):
+    path = turned_jpeg(tmp_path)
+    inferencer = inferencer_of(ImageClassificationInferencer, dict(type='LoadImageFromFile'))
+    (batch,) = inferencer.preprocess([str(path)])
+    assert batch['inputs'].shape == (1, 3, 60, 40)

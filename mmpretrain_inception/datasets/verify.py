@@ -1,0 +1,228 @@
+"""Finding the image files of a dataset that cannot be decoded."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mmcv.transforms import LoadImageFromFile
+from mmengine.config import Config
+from mmengine.registry import DATASETS, init_default_scope
+from PIL import Image
+from rich.console import Console
+from rich.progress import track
+
+from mmpretrain_inception.atomic_file import atomic_write
+from mmpretrain_inception.datasets.decode import FORMATS
+from mmpretrain_inception.datasets.image_folder import IMAGE_EXTENSIONS
+from mmpretrain_inception.datasets.load_image import LoadImage
+from mmpretrain_inception.datasets.process_calls import Lost, call_in_processes
+from mmpretrain_inception.errors import BrokenImageError, InputError
+
+# The largest image that is not refused decodes in a few seconds; what takes so long waits for a file system.
+_LONGEST = 120.0
+
+Load = Callable[[dict[str, Any]], Any]
+
+
+class BrokenImage(NamedTuple):
+    """A file that cannot be decoded, and what is known of it.
+
+    Attributes:
+        path: The file.
+        reason: What is wrong with it.
+        bytes: Its size. None: it is not there, or not on a local file system.
+        format: Its format, by its header. None: the header cannot be read either; likewise for the others.
+        mode: Pillow's name for its kind of pixels.
+        width: In pixels.
+        height: In pixels.
+    """
+
+    path: str
+    reason: str
+    bytes: int | None
+    format: str | None
+    mode: str | None
+    width: int | None
+    height: int | None
+
+
+class Source(NamedTuple):
+    """Image files, and how a pipeline loads them.
+
+    Attributes:
+        name: What it is, for the user.
+        paths: The files.
+        load: The transform that loads them.
+    """
+
+    name: str
+    paths: Sequence[str]
+    load: Load
+
+
+def find_broken(
+    paths: Sequence[str], load: Load, processes: int, title: str | None = None, limit: float = _LONGEST
+) -> dict[int, BrokenImage]:
+    """Decode image files in several processes and return those that cannot be.
+
+    Memory is that of one image a process. A file whose decoding crashes or does not end is among those returned.
+
+    Args:
+        paths: The files.
+        load: The transform that loads them.
+        processes: How many, at most.
+        title: Text before the progress bar, on standard error. Defaults to None: there is none.
+        limit: Longest time for a file, in seconds. Defaults to 120.
+
+    Returns:
+        The broken ones by their positions in ``paths``, in order.
+    """
+    calls = call_in_processes(partial(_check, load), enumerate(paths), min(processes, len(paths)), limit)
+    found = {}
+    console = Console(stderr=True)
+    for (index, path), result in track(calls, title or '', len(paths), console=console, disable=title is None):
+        if isinstance(result, Lost):
+            result = BrokenImage(path, result.reason, _size_of(path), None, None, None, None)
+        if result is not None:
+            found[index] = result
+    return dict(sorted(found.items()))
+
+
+def _check(load: Load, item: tuple[int, str]) -> BrokenImage | None:
+    _, path = item
+    try:
+        load(dict(img_path=path))
+    # Whatever a transform raises, it would raise in a run.
+    except Exception as error:
+        reason = error.reason if isinstance(error, BrokenImageError) else None
+        return _describe(path, reason or str(error) or type(error).__name__)
+    return None
+
+
+def _describe(path: str, reason: str) -> BrokenImage:
+    header: tuple[str | None, str | None, int | None, int | None] = (None, None, None, None)
+    try:
+        with Image.open(path, formats=FORMATS) as image:
+            header = (image.format, image.mode, *image.size)
+    # As in decoding, many kinds. Without a header there is nothing to tell.
+    except Exception:
+        pass
+    return BrokenImage(path, ' '.join(reason.split()), _size_of(path), *header)
+
+
+def _size_of(path: str) -> int | None:
+    try:
+        return os.path.getsize(path)
+    except OSError:
+        return None
+
+
+def folder_source(folder: str) -> Source:
+    """Return all image files in a folder and the folders within it, by their endings.
+
+    Raises:
+        InputError: If there is none.
+    """
+    paths = sorted(_walk(folder))
+    if not paths:
+        raise InputError(f'{folder}: images ({" ".join(sorted(IMAGE_EXTENSIONS))}) were expected, but there is none')
+    return Source(folder, paths, LoadImage())
+
+
+def _walk(folder: str) -> Iterator[str]:
+    seen = set()
+    for path, folders, files in os.walk(folder, followlinks=True):
+        status = os.stat(path)
+        if (status.st_dev, status.st_ino) in seen:
+            # A link to a folder above, or a second one to the same.
+            folders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        for name in files:
+            if name.lower().endswith(IMAGE_EXTENSIONS) and not name.startswith('.'):
+                yield os.path.join(path, name)
+
+
+def config_sources(cfg: Config) -> list[Source]:
+    """Return the image files of a config's datasets for training, validation and testing, each set of them once.
+
+    Raises:
+        InputError: If a dataset has no image files.
+    """
+    init_default_scope(cfg.get('default_scope', 'mmpretrain'))
+    sources = []
+    known: list[Any] = []
+    for phase in ('train', 'val', 'test'):
+        loader = cfg.get(f'{phase}_dataloader')
+        if loader is not None and loader.dataset not in known:
+            known.append(loader.dataset)
+            sources += [source_of(part, phase) for part in _parts(DATASETS.build(loader.dataset))]
+    return sources
+
+
+def source_of(dataset: Any, name: str) -> Source:
+    """Return the image files of a dataset of mmengine's kind.
+
+    Raises:
+        InputError: If it has none.
+    """
+    steps = getattr(getattr(dataset, 'pipeline', None), 'transforms', [])
+    load = next((step for step in steps if isinstance(step, LoadImageFromFile)), None)
+    if load is None or 'img_path' not in dataset.get_data_info(0):
+        raise InputError(
+            f'{name}: a dataset of image files was expected, whose pipeline loads them, but {type(dataset).__name__} '
+            'is none'
+        )
+    return Source(name, _Paths(dataset), load)
+
+
+class _Paths(Sequence[str]):
+    """The paths of a dataset, asked for one at a time: there may be millions."""
+
+    def __init__(self, dataset: Any) -> None:
+        self.dataset = dataset
+
+    def __getitem__(self, index: Any) -> Any:
+        if index >= len(self):
+            raise IndexError(index)
+        return self.dataset.get_data_info(index)['img_path']
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+
+def _parts(dataset: Any) -> Iterator[Any]:
+    """Yield the datasets within wrappers, which repeat, choose or join."""
+    inner = [dataset.dataset] if hasattr(dataset, 'dataset') else getattr(dataset, 'datasets', [])
+    if not inner:
+        yield dataset
+    for part in inner:
+        yield from _parts(part)
+
+
+def summarize(checked: int, broken: Iterable[BrokenImage]) -> str:
+    """Return how many files are broken, and how many for which reason, a line each."""
+    reasons = Counter(image.reason for image in broken)
+    lines = [f'{checked:,} files checked, {sum(reasons.values()):,} broken']
+    return '\n'.join([*lines, *(f'{count:8,}  {reason}' for reason, count in reasons.most_common())])
+
+
+def write_report(path: str, checked: int, broken: Sequence[BrokenImage]) -> None:
+    """Write what was found: as JSON all that is known, under any other ending the paths, one a line.
+
+    Raises:
+        InputError: If it cannot be written.
+    """
+    if Path(path).suffix == '.json':
+        report = dict(files=checked, broken=len(broken), images=[image._asdict() for image in broken])
+        content = json.dumps(report, indent=2) + '\n'
+    else:
+        content = ''.join(f'{image.path}\n' for image in broken)
+    with atomic_write(path) as file:
+        file.write(content.encode(errors='surrogateescape'))

@@ -1,0 +1,82 @@
+"""Find image files that cannot be decoded: python tools/verify_dataset.py DIR_OR_CONFIG [...]."""
+
+import argparse
+
+from arguments import add_config_options
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the options."""
+    parser = argparse.ArgumentParser(
+        description='Decode every image file of folders or of the datasets of configs, as training and testing do, and '
+        'name those that cannot be decoded. The exit status is 1 if there are any.'
+    )
+    parser.add_argument(
+        'sources',
+        metavar='DIR_OR_CONFIG',
+        nargs='+',
+        help='folder of images, at any depth; or config file or PACKAGE::PATH, of which the datasets for training, '
+        'validation and testing are taken, decoded with the settings of their pipelines',
+    )
+    parser.add_argument(
+        '--data', metavar='DIR', help='folder of your own images, for configs that declare image_folder'
+    )
+    parser.add_argument(
+        '--out',
+        metavar='FILE',
+        help='write the broken files to FILE: as .json with reason, size, format and mode, as .txt a path a line',
+    )
+    parser.add_argument('--workers', type=int, metavar='N', help='processes that decode; default: one a core')
+    add_config_options(parser)
+    return parser
+
+
+def main() -> None:
+    """Decode all, print what is broken and a summary, and write the report."""
+    sources = [source for name in args.sources for source in sources_of(name)]
+    broken = []
+    for source in sources:
+        found = find_broken(source.paths, source.load, args.workers or available_cores(), source.name)
+        broken += found.values()
+        for image in found.values():
+            print(f'{image.path}: {image.reason}')
+    checked = sum(len(source.paths) for source in sources)
+    print(summarize(checked, broken))
+    if args.out:
+        write_report(args.out, checked, broken)
+        print(f'written: {args.out}')
+    if broken:
+        raise InputError(f'{len(broken):,} of {checked:,} image files cannot be decoded')
+
+
+def sources_of(name: str) -> list['Source']:
+    """Return the image files of a folder or a config."""
+    if os.path.isdir(name):
+        return [folder_source(name)]
+    return config_sources(config_for_data(argparse.Namespace(**{**vars(args), 'config': name})))
+
+
+if __name__ == '__main__':
+    parser = build_parser()
+    args = parser.parse_args()
+    if args.out and not args.out.endswith(('.json', '.txt')):
+        parser.error(f'--out {args.out}: a file ending in .json or .txt was expected')
+    if args.workers is not None and args.workers < 1:
+        parser.error(f'--workers {args.workers}: a number of at least 1 was expected')
+    # Imported after parsing: torch and mmpretrain take seconds.
+    import os
+
+    from mmpretrain_inception.cli import run_tool
+    from mmpretrain_inception.datasets.verify import (
+        Source,
+        config_sources,
+        find_broken,
+        folder_source,
+        summarize,
+        write_report,
+    )
+    from mmpretrain_inception.engine.cores import available_cores
+    from mmpretrain_inception.engine.run_config import config_for_data
+    from mmpretrain_inception.errors import InputError
+
+    run_tool(main)
