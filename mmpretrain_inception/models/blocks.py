@@ -17,6 +17,8 @@ import torch
 from mmcv.cnn import build_norm_layer
 from mmengine.model import BaseModule
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 BATCH_NORM: dict[str, Any] = dict(type='BN')
 # TensorFlow's; PyTorch's own default is 1e-5.
@@ -33,6 +35,9 @@ def truncated_normal(layer: str, std: float) -> dict[str, Any]:
 
 class BasicConv2d(BaseModule):
     """Convolution, normalisation, ReLU; the convolution has a bias only where there is no normalisation.
+
+    The kernel lies in memory as channels_last, by which every map of the network does too, whatever the layout of the
+    images. Results are the same up to rounding.
 
     Args:
         in_channels: Channels of the input.
@@ -59,6 +64,8 @@ class BasicConv2d(BaseModule):
     ) -> None:
         super().__init__(init_cfg=truncated_normal('Conv2d', std))
         self.conv = nn.Conv2d(in_channels, out_channels, kernel_size, stride, padding, bias=norm_cfg is None)
+        # Here rather than in a hook: DDP notes the layout of the parameters before any hook runs.
+        self.conv.to(memory_format=torch.channels_last)
         self.bn = nn.Identity()
         if norm_cfg is not None:
             self.bn = build_norm_layer({'eps': _EPSILON, **norm_cfg}, out_channels)[1]
@@ -67,6 +74,19 @@ class BasicConv2d(BaseModule):
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, in_channels, H, W) to (N, out_channels, H', W')."""
         return self.relu(self.bn(self.conv(x)))
+
+    @torch.no_grad()
+    def switch_to_deploy(self) -> None:
+        """Fold the batch norm into the convolution, which has a bias from then on; a second call does nothing.
+
+        Another normalisation, or a batch norm without running statistics, depends on the images and stays as it is.
+        """
+        if not isinstance(self.bn, _BatchNorm) or self.bn.running_mean is None:
+            return
+        trainable = self.conv.weight.requires_grad
+        self.conv = fuse_conv_bn_eval(self.conv.eval(), self.bn.eval()).train(self.training)
+        self.conv.requires_grad_(trainable)
+        self.bn = nn.Identity()
 
 
 class InceptionA(BaseModule):

@@ -45,9 +45,12 @@ class EnsembleClassifier(BaseModel):
         sizes = {f'member {n}': getattr(member.head, 'num_classes', None) for n, member in enumerate(self.members, 1)}
         _refuse_other_classes({name: range(size) for name, size in sizes.items() if size})
         checkpoints = [member.get('checkpoint') for member in members]
+        # The weights package builds models, hence the import here.
+        from mmpretrain_inception.weights import class_names
+
         metas = {name: load_member(member, name) for member, name in zip(self.members, checkpoints) if name}
-        named = {name: meta.get('dataset_meta', {}).get('classes') for name, meta in metas.items()}
-        _refuse_other_classes({name: tuple(classes) for name, classes in named.items() if classes})
+        named = {name: class_names(meta) for name, meta in metas.items()}
+        _refuse_other_classes({name: classes for name, classes in named.items() if classes})
 
     @property
     def head(self) -> ClsHead:

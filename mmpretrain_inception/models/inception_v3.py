@@ -7,6 +7,7 @@ from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any, Literal
 
+import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -15,6 +16,7 @@ from torch.utils.checkpoint import checkpoint
 from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.models.blocks import (
     BATCH_NORM,
+    BasicConv2d,
     InceptionA,
     InceptionB,
     InceptionC,
@@ -23,6 +25,10 @@ from mmpretrain_inception.models.blocks import (
 )
 from mmpretrain_inception.models.stem import Stage, Stem
 from mmpretrain_inception.registry import MODELS
+
+# Layers whose maps `with_cp` does not keep. The stem holds the largest of the network: keeping those of every layer, or
+# only those of the pools, took a fifth more memory.
+_NOT_KEPT = {'Conv2d_1a_7x7', 'Conv2d_1a_3x3', 'Conv2d_2b_3x3', 'Conv2d_3b_1x1', 'Conv2d_4a_3x3'}
 
 
 @MODELS.register_module()
@@ -57,6 +63,8 @@ class InceptionV3(BaseModule):
             quarter of the size (table 2). Defaults to True.
         stem_pool2_padding: Pixels of padding on each side in the second pool, which make its map larger by one or two.
             Defaults to 0.
+        deploy: Whether to begin in the form of :meth:`switch_to_deploy`, as checkpoints need that mmpretrain's
+            ``reparameterize_model.py`` wrote. Defaults to False.
         init_cfg: ``dict(type='Pretrained', checkpoint=FILE)`` starts from a file of any publisher. Defaults to None:
             every convolution draws from a normal distribution of deviation 0.1 truncated at 0.2, as in the paper's
             code.
@@ -82,6 +90,7 @@ class InceptionV3(BaseModule):
         stem_stride: Literal[1, 2] = 2,
         stem_pool: bool = True,
         stem_pool2_padding: Literal[0, 1] = 0,
+        deploy: bool = False,
         init_cfg: dict[str, Any] | list[dict[str, Any]] | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
@@ -119,6 +128,9 @@ class InceptionV3(BaseModule):
         # Layers that feed no output would be parameters without a gradient, which DDP refuses.
         for name in self._layers_behind(self.stages[self.out_indices[-1]].name):
             delattr(self, name)
+        self.deploy = False
+        if deploy:
+            self.switch_to_deploy()
         self._freeze_stages()
         self._register_load_state_dict_pre_hook(self._rename_bare)
 
@@ -143,8 +155,9 @@ class InceptionV3(BaseModule):
             )
         wanted = {self.stages[index].name for index in self.out_indices}
         outputs = []
-        for name, layer in self.named_children():
-            x = self._checkpointed(layer, x) if self.with_cp and self.training else layer(x)
+        checkpointed = self.with_cp and self.training
+        for name, layer in self._segments(wanted) if checkpointed else self.named_children():
+            x = self._checkpointed(layer, x) if checkpointed else layer(x)
             if name in wanted:
                 outputs.append(x)
         return tuple(outputs)
@@ -162,6 +175,16 @@ class InceptionV3(BaseModule):
                 if isinstance(module, _BatchNorm):
                     module.eval()
         return self
+
+    def switch_to_deploy(self) -> None:
+        """Fold every batch norm into its convolution, in place, for prediction; a second call does nothing.
+
+        A normalisation that cannot be folded, such as group norm, stays as it is.
+        """
+        for module in self.modules():
+            if isinstance(module, BasicConv2d):
+                module.switch_to_deploy()
+        self.deploy = True
 
     def _checkpoint_filter(self, state_dict: dict[str, Any], prefix: str, *_: Any) -> None:
         """Give the parameters of any publisher our names; mmpretrain's ``ImageClassifier`` calls it when it loads."""
@@ -200,8 +223,20 @@ class InceptionV3(BaseModule):
             if name == last:
                 break
 
+    def _segments(self, wanted: set[str]) -> Iterator[tuple[str, nn.Module]]:
+        """Yield the layers to compute again at a time, under the name of the last of them."""
+        layers: list[nn.Module] = []
+        for name, layer in self.named_children():
+            layers.append(layer)
+            if name not in _NOT_KEPT or name in wanted:
+                yield name, nn.Sequential(*layers)
+                layers = []
+
     @staticmethod
     def _checkpointed(layer: nn.Module, x: Tensor) -> Tensor:
+        if torch.compiler.is_compiling():
+            # What a compiled backward pass computes again changes no statistics, and Dynamo takes no context.
+            return checkpoint(layer, x, use_reentrant=False)
         return checkpoint(layer, x, use_reentrant=False, context_fn=lambda: (nullcontext(), _statistics_kept(layer)))
 
 

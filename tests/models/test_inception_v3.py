@@ -177,8 +177,9 @@ def test_train_and_eval_return_the_backbone(options):
 @pytest.fixture
 def plain_and_checkpointed(randomise):
     def make(**options):
-        plain = randomise(InceptionV3(out_indices=(3, 4), **options).double())
-        checkpointed = InceptionV3(out_indices=(3, 4), with_cp=True, **options).double()
+        options = {'out_indices': (3, 4), **options}
+        plain = randomise(InceptionV3(**options).double())
+        checkpointed = InceptionV3(with_cp=True, **options).double()
         checkpointed.load_state_dict(plain.state_dict())
         return plain, checkpointed
 
@@ -189,12 +190,13 @@ def plain_and_checkpointed(randomise):
     'options',
     [
         {},
+        dict(out_indices=(0, 1, 2)),
         dict(frozen_stages=1),
         dict(norm_eval=True),
         dict(norm_cfg=dict(type='BN', momentum=None)),
         dict(norm_cfg=dict(type='GN', num_groups=16)),
     ],
-    ids=['plain', 'frozen', 'norm_eval', 'cumulative', 'group norm'],
+    ids=['plain', 'shallow', 'frozen', 'norm_eval', 'cumulative', 'group norm'],
 )
 def test_checkpointing_changes_no_result(plain_and_checkpointed, images, options):
     results = []
