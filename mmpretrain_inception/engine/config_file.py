@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.hub import get_config
 
 from mmpretrain_inception.errors import InputError, UsageError
+
+
+def merge_options(cfg: Config, options: Mapping[str, Any] | None) -> None:
+    """Apply ``--cfg-options`` to a config, in place. Their values are data; what they replace may name code.
+
+    Args:
+        cfg: The config.
+        options: Values by dotted names. None: none.
+
+    Raises:
+        UsageError: If a name leads through a setting that holds no others.
+    """
+    try:
+        cfg.merge_from_dict(dict(options or {}))
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError, AssertionError) as error:
+        reason = ' '.join(str(error).split())[:160]
+        names = ' '.join(options or ())
+        raise UsageError(f'--cfg-options {names}: the config has no such setting ({reason})') from error
 
 
 def load_config(name: str) -> Config:

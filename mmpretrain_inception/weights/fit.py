@@ -112,7 +112,19 @@ def refuse_mismatch(origin: str, mismatch: Mismatch) -> None:
     """
     faults = [f'{what}: {_first_few(names)}' for what, names in zip(_FAULTS, mismatch) if names]
     if faults:
-        raise InputError(f'{origin} does not fill the model; {"; ".join(faults)}')
+        raise InputError(f'{origin} does not fill the model; {"; ".join(faults)}{_remedy(mismatch)}')
+
+
+def _remedy(mismatch: Mismatch) -> str:
+    """Return what to do where one of the two is in its deploy form and the other is not."""
+    for form, names, others in (
+        ('the file is in deploy form; set model.backbone.deploy=True', mismatch.unexpected, mismatch.missing),
+        ('the model is in deploy form; leave out backbone.deploy=True', mismatch.missing, mismatch.unexpected),
+    ):
+        folded = any(name.endswith('.conv.bias') for name in names)
+        if folded and any(name.endswith('.bn.running_mean') for name in others):
+            return f'\n{form}'
+    return ''
 
 
 def _first_few(names: tuple[str, ...]) -> str:

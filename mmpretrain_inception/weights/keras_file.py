@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 MEMBER = 'model.weights.h5'
 _MAX_NUMBERS = 2**27
-_MAX_BYTES = 2**31
+_MAX_BYTES = 2**29
 
 # `.h5`: LAYER/.../part, below `model_weights` where the model is in the file too.
 _LEGACY = re.compile(

@@ -64,6 +64,23 @@ def load_from_http(filename: str, map_location: Any = None) -> dict[str, Any]:
     return read_checkpoint(target, map_location)
 
 
+# mmengine's own readers of these call ``torch.load`` as the environment says, some of them with any object.
+@CheckpointLoader.register_scheme(
+    prefixes=(
+        *('modelzoo://', 'torchvision://', 'open-mmlab://', 'openmmlab://', 'mmcls://', 'pavi://'),
+        *(r'(\S+\:)?s3://', r'(\S+\:)?petrel://'),
+    ),
+    force=True,
+)
+def load_from_elsewhere(filename: str, map_location: Any = None) -> dict[str, Any]:
+    """Refuse an address of mmengine's other schemes.
+
+    Raises:
+        InputError: Always.
+    """
+    raise InputError(f'{filename}: a file or an address with http:// or https:// was expected')
+
+
 def _cached(address: str) -> Path:
     """Return where torch.hub keeps a file; without a hash in its name, in a folder of its address's own.
 

@@ -75,6 +75,9 @@ OURS = (
     *(f'{AUX_PREFIX}{name}' for name in AUX),
 )
 
+# What `switch_to_deploy` makes of a batch norm.
+FOLDED = tuple(f'backbone.{convolution}.conv.bias' for convolution in CONVOLUTIONS)
+
 
 def keras_depth_order() -> tuple[int, ...]:
     """Return, for each convolution in the order of a Keras 3 file, its position in ``CONVOLUTIONS``."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from torch import Tensor
 
 from mmpretrain_inception.errors import InputError
+from mmpretrain_inception.weights.form import check_form
 from mmpretrain_inception.weights.keras_file import read_h5, read_keras_archive
 from mmpretrain_inception.weights.safetensors_file import read_safetensors
 from mmpretrain_inception.weights.torch_file import read_torch, read_torch_content, without_objects
@@ -62,7 +63,7 @@ def read_checkpoint(path: Path, map_location: Any = 'cpu') -> dict[str, Any]:
 
     Returns:
         The content of a file of ``torch.save``, optimizer and all, without the objects of mmengine's message hub; of
-        other formats ``state_dict`` and ``meta``.
+        other formats ``state_dict`` and ``meta``. ``meta.config`` is left out: mmengine would execute it.
 
     Raises:
         InputError: As :func:`read_weights`.
@@ -72,19 +73,38 @@ def read_checkpoint(path: Path, map_location: Any = 'cpu') -> dict[str, Any]:
         tensors, meta = reader(path)
         return dict(state_dict=tensors, meta=meta)
     content = read_torch_content(path, map_location)
+    check_form(path, content)
     plain = {key: value if key in _TENSORS_ONLY else without_objects(value) for key, value in content.items()}
     if isinstance(plain.get('message_hub'), dict):
         _forget_absent_keys(plain['message_hub'])
+    if isinstance(plain.get('meta'), dict):
+        # mmengine 0.10.7 executes this text as a config when a run is resumed; it writes its own under `cfg`.
+        plain['meta'].pop('config', None)
     if 'state_dict' not in plain and isinstance(plain.get('model'), dict):
         # torchvision's training script.
         plain['state_dict'] = plain['model']
     return plain
 
 
+def class_names(meta: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of the classes in the metadata of a file, in the order of a model's outputs; () without any.
+
+    Args:
+        meta: As in :class:`WeightFile`; its form is the file's affair.
+    """
+    dataset_meta = meta.get('dataset_meta')
+    names = dataset_meta.get('classes') if isinstance(dataset_meta, dict) else None
+    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
+        return ()
+    return tuple(names)
+
+
 def _forget_absent_keys(hub: dict[str, Any]) -> None:
     """Remove from ``resumed_keys`` what was left out with the objects; mmengine would warn of each."""
-    known = {*hub.get('log_scalars', ()), *hub.get('runtime_info', ())}
-    hub['resumed_keys'] = {key: value for key, value in hub.get('resumed_keys', {}).items() if key in known}
+    parts = {part: hub.get(part) or {} for part in ('log_scalars', 'runtime_info', 'resumed_keys')}
+    known = {*parts['log_scalars'], *parts['runtime_info']}
+    parts['resumed_keys'] = {key: value for key, value in parts['resumed_keys'].items() if key in known}
+    hub.update(parts)
 
 
 def _first_bytes(path: Path) -> bytes:

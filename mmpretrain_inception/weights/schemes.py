@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from mmpretrain_inception.errors import InputError
-from mmpretrain_inception.weights.names import AUX_PREFIX, CONVOLUTIONS, OURS
+from mmpretrain_inception.weights.names import AUX_PREFIX, CONVOLUTIONS, FOLDED, OURS
 
 
 class Scheme(NamedTuple):
@@ -84,7 +84,7 @@ ALIASES = {'timm': 'torchvision', 'torch-fidelity': 'torchvision'}
 # What data-parallel training and torch.compile put before every name.
 WRAPPERS = ('module.', '_orig_mod.')
 
-_KNOWN = frozenset(OURS)
+_KNOWN = frozenset((*OURS, *FOLDED))
 
 
 def unwrapped(name: str) -> str:

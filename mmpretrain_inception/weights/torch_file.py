@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from mmpretrain_inception.errors import InputError
+from mmpretrain_inception.weights.checks import check_archive, check_content, check_pickles, is_archive
 
 # Where training scripts keep the parameters: mmengine and timm, torchvision's references.
 _STATE_KEYS = ('state_dict', 'model')
@@ -62,11 +63,17 @@ def read_torch_content(path: Path, map_location: Any = 'cpu') -> dict[Any, Any]:
         InputError: If the file is damaged, needs more than tensors and plain containers, or holds no dict.
     """
     try:
+        if is_archive(path):
+            check_archive(path)
+        check_pickles(path, _RUNNER_GLOBALS)
         with _only_inert_objects(), warnings.catch_warnings():
             warnings.simplefilter('ignore')  # about the pickle's protocol; the error says it if it matters
             content = torch.load(path, map_location=map_location, weights_only=True)
+    except InputError:
+        raise
     except Exception as error:
         raise InputError(_refusal(path, error)) from error
+    check_content(path, content, known=Inert)
     if not isinstance(content, dict):
         raise InputError(f'{path} holds a {type(content).__name__}, but a state dict was expected')
     return content
@@ -97,14 +104,6 @@ def without_objects(value: Any) -> Any:
 
 def _refusal(path: Path, error: Exception) -> str:
     text = ' '.join(str(error).split())
-    needed = re.search(r'GLOBAL (\S+)', text)
-    if needed:
-        return (
-            f'{path} was not opened: it needs {needed[1]}, which is more than tensors and plain containers, and '
-            'nothing in it was run; if it is yours, save the state dict alone'
-        )
-    if 'TorchScript' in text:
-        return f'{path} is a TorchScript archive, but a state dict was expected; save the state dict of the model'
     operand = re.search(r'Unsupported operand (\d+)|Unsupported class|persistent_load|unrecognized function', text)
     if operand:
         return f'{path} was not opened: its pickle uses more than torch.save writes for a state dict ({operand[0]})'
@@ -120,7 +119,8 @@ def _state_dict(path: Path, content: dict[Any, Any]) -> dict[str, Tensor]:
             )
         if value.layout != torch.strided or value.is_quantized or value.is_meta:
             raise InputError(f'{path}: {name} is no dense tensor of numbers (layout {value.layout}, {value.dtype})')
-    return {name: value.detach() for name, value in inner.items()}
+    # Not the tensor's own method, which a file may have replaced by an attribute of the tensor.
+    return {name: Tensor.detach(value) for name, value in inner.items()}
 
 
 def _plain(value: Any, depth: int) -> Any:
