@@ -9,10 +9,12 @@ from mmengine.model import BaseTTAModel
 from mmengine.runner import BaseLoop, Runner
 from torch import nn
 
+from mmpretrain_inception.engine.fsdp_strategy import whole_state_dict
 from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.models import EnsembleClassifier, InceptionHead, InceptionV3
 from mmpretrain_inception.registry import HOOKS
 from mmpretrain_inception.weights import fit_to_model, to_ours
+from mmpretrain_inception.weights.fit import check_network
 
 
 @HOOKS.register_module()
@@ -53,13 +55,15 @@ class FitWeightsHook(Hook):
                 'start from them with --cfg-options load_from=FILE instead of --resume'
             )
         weights = to_ours(state_dict, meta=checkpoint.get('meta'), origin=origin)
-        fit = fit_to_model(weights, model, new_classes=starting)
+        check_network(weights, model)
+        own = whole_state_dict(runner.model)
+        fit = fit_to_model(weights, own, new_classes=starting)
         for note in fit.notes:
             runner.logger.info(note)
-        if isinstance(runner.model, BaseTTAModel):
-            # mmpretrain's EMAHook would fill nothing of a wrapped model from it; `state_dict` holds the average anyway.
+        if isinstance(runner.model, BaseTTAModel) or cast('InceptionV3', model.backbone).deploy:
+            # mmpretrain's EMAHook would fill nothing of a wrapped model from it, and its reparameterize_model.py leaves
+            # it in the form of training; `state_dict` holds the average anyway.
             checkpoint.pop('ema_state_dict', None)
-        own = model.state_dict()
         checkpoint['state_dict'] = {**fit.tensors, **{name: own[name] for name in fit.kept}}
 
 

@@ -14,7 +14,7 @@ from mmengine.runner import Runner
 
 from mmpretrain_inception.registry import HOOKS
 
-_PARTS_WITH_OBJECTS = ('meta', 'message_hub', 'param_schedulers')
+_PARTS_WITH_OBJECTS = ('meta', 'message_hub', 'param_schedulers', 'optimizer')
 _DROPPED = object()
 
 
@@ -43,7 +43,7 @@ class PlainCheckpointHook(Hook):
         for name, value in scalars.items():
             if isinstance(value, dict):
                 scalars[name] = HistoryBuffer(
-                    value['log_history'].numpy(), value['count_history'].numpy(), value['max_length']
+                    value['log_history'].cpu().numpy(), value['count_history'].cpu().numpy(), value['max_length']
                 )
 
 
@@ -69,7 +69,10 @@ def to_plain(value: Any) -> Any:
     if isinstance(value, (list, tuple, set, frozenset)):
         items = [item for item in map(to_plain, value) if item is not _DROPPED]
         return tuple(items) if isinstance(value, tuple) else items
-    if value is None or isinstance(value, (torch.Tensor, Number, str, bytes)):
+    if isinstance(value, torch.Tensor):
+        # torch.compile hangs attributes on the optimizer's tensors, by which torch.save would write objects.
+        return value.detach()
+    if value is None or isinstance(value, (Number, str, bytes)):
         return value
     if not callable(value):
         print_log(

@@ -13,7 +13,7 @@ module, name, rank, rendezvous = sys.argv[1:]
 distributed.init_process_group('gloo', init_method=f'file://{rendezvous}', rank=int(rank), world_size=2)
 model = nn.BatchNorm1d(1, momentum=1.0)
 hook = getattr(import_module(module), name)(momentum=0.5, update_buffers=True)
-runner = SimpleNamespace(model=model, iter=0)
+runner = SimpleNamespace(model=model, iter=0, message_hub=SimpleNamespace(runtime_info={}))
 hook.before_run(runner)
 for step in range(3):
     model.running_mean.fill_(step + int(rank))

@@ -17,7 +17,8 @@ HALF = 'data_preprocessor = dict(mean=[127.5] * 3, std=[127.5] * 3)\n'
 TWO = "ensemble = [dict(checkpoint='a.pth'), dict(checkpoint='b.pth', config={config!r})]\n"
 OPTIONS = dict(
     **dict(work_dir=None, data=None, amp=False, show=False, show_dir=None, interval=1, wait_time=2),
-    **dict(no_pin_memory=False, tta=False, launcher='none', cfg_options=None, checkpoints=[]),
+    **dict(no_pin_memory=False, tta=False, deploy=False, skip_broken=False, launcher='none', cfg_options=None),
+    checkpoints=[],
 )
 
 

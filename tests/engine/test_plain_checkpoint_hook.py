@@ -46,6 +46,18 @@ def test_a_message_hub_survives_the_way_through_a_file():
     assert loaded['message_hub']['runtime_info'] == {'epoch': 3}
 
 
+def test_what_torch_compile_hangs_on_the_optimizers_tensors_is_left_out():
+    momentum = torch.arange(3.0)
+    # What torch._dynamo.mark_static_address sets.
+    momentum._dynamo_static_input_type = 'guarded'
+    checkpoint = {'optimizer': {'state': {0: {'exp_avg': momentum}}, 'param_groups': [{'lr': 0.1, 'params': [0]}]}}
+    PlainCheckpointHook().before_save_checkpoint(None, checkpoint)
+    loaded = saved_and_loaded(checkpoint)['optimizer']
+    assert torch.equal(loaded['state'][0]['exp_avg'], momentum)
+    assert loaded['state'][0]['exp_avg'].__dict__ == {}
+    assert loaded['param_groups'] == [{'lr': 0.1, 'params': [0]}]
+
+
 def test_what_is_no_container_is_left_out_with_a_warning(warnings_logged):
     assert to_plain({'object': object(), 'kept': 1}) == {'kept': 1}
     assert len(warnings_logged) == 1

@@ -1,4 +1,3 @@
-import os
 from argparse import Namespace
 
 import pytest
@@ -23,7 +22,8 @@ def for_training(config=DIGITS, **options):
 def for_test(config=DIGITS, **options):
     defaults = dict(
         **dict(checkpoints=['c.pth'], work_dir=None, data=None, amp=False, show=False, show_dir=None, interval=1),
-        **dict(wait_time=2, no_pin_memory=False, tta=False, launcher='none', cfg_options=None),
+        **dict(deploy=False, skip_broken=False, wait_time=2, no_pin_memory=False, tta=False, launcher='none'),
+        cfg_options=None,
     )
     return run_config.config_for_testing(Namespace(config=config, **{**defaults, **options}))
 
@@ -34,7 +34,8 @@ def test_the_work_directory_bears_the_name_of_the_config():
 
 
 def test_options_of_the_user_come_last():
-    assert for_training(cfg_options={'train_dataloader.num_workers': 0}).train_dataloader.num_workers == 0
+    loader = for_training(cfg_options={'train_dataloader.num_workers': 0}).train_dataloader
+    assert (loader.num_workers, loader.persistent_workers) == (0, False)
     assert for_training(work_dir='a', cfg_options={'work_dir': 'b'}).work_dir == 'b'
 
 
@@ -68,12 +69,12 @@ def test_amp_takes_bfloat16_where_the_device_has_it(monkeypatch, cuda, bf16, wra
 
 @pytest.mark.parametrize(('cores', 'processes', 'workers'), [(2, 1, 2), (64, 1, 8), (64, 32, 2), (1, 2, 0)])
 def test_workers_come_from_the_machine_unless_the_config_says(monkeypatch, cores, processes, workers):
-    monkeypatch.setattr(os, 'cpu_count', lambda: cores)
+    monkeypatch.setattr(run_config, 'available_cores', lambda: cores)
     monkeypatch.setenv('LOCAL_WORLD_SIZE', str(processes))
     loader = for_training(IN1K).train_dataloader
     assert loader.num_workers == workers
-    assert loader.persistent_workers is False
-    assert for_training(DIGITS).train_dataloader.num_workers == 2
+    assert loader.persistent_workers is (workers > 0)
+    assert for_training(IN1K, cfg_options={'val_dataloader.num_workers': 5}).val_dataloader.num_workers == 5
 
 
 def test_tta_averages_an_image_and_its_mirror():
@@ -110,3 +111,42 @@ def test_a_config_is_read_by_path_and_from_a_package(name):
 def test_a_config_that_cannot_be_read(name, error, message):
     with pytest.raises(error, match=message):
         run_config.load_config(name)
+
+
+@pytest.mark.parametrize(
+    ('cuda', 'bf16', 'loop'),
+    [
+        (False, False, 'mmpretrain_inception.BF16TestLoop'),
+        (True, True, 'mmpretrain_inception.BF16TestLoop'),
+        (True, False, None),
+    ],
+)
+def test_amp_tests_in_bfloat16_where_the_device_has_it(monkeypatch, cuda, bf16, loop):
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: cuda)
+    monkeypatch.setattr(torch.cuda, 'is_bf16_supported', lambda: bf16)
+    test_cfg = for_test(amp=True).test_cfg
+    assert (test_cfg.get('type'), test_cfg.fp16) == (loop, True)
+    assert 'type' not in for_test().test_cfg
+
+
+@pytest.mark.parametrize(
+    ('deploy', 'compile_cfg', 'added'),
+    [
+        (False, None, []),
+        (False, False, []),
+        (True, None, [dict(type='mmpretrain_inception.DeployHook')]),
+        (False, True, [dict(type='mmpretrain_inception.CompileHook')]),
+        (
+            True,
+            dict(dynamic=False),
+            [
+                dict(type='mmpretrain_inception.DeployHook'),
+                dict(type='mmpretrain_inception.CompileHook', dynamic=False),
+            ],
+        ),
+    ],
+)
+def test_the_deploy_form_and_compilation_are_hooks_of_the_test(deploy, compile_cfg, added):
+    options = {} if compile_cfg is None else dict(cfg_options=dict(compile=compile_cfg))
+    before = for_test().get('custom_hooks') or []
+    assert for_test(deploy=deploy, **options).custom_hooks == [*before, *added]
