@@ -10,6 +10,7 @@ that it does not hold.
 
 from __future__ import annotations
 
+from mmengine.registry import STRATEGIES as MMENGINE_STRATEGIES
 from mmengine.registry import Registry
 from mmpretrain import registry as mmpretrain_registry
 
@@ -42,12 +43,16 @@ MODELS = PluginRegistry(mmpretrain_registry.MODELS, 'mmpretrain_inception.models
 DATASETS = PluginRegistry(mmpretrain_registry.DATASETS, 'mmpretrain_inception.datasets')
 TRANSFORMS = PluginRegistry(mmpretrain_registry.TRANSFORMS, 'mmpretrain_inception.datasets')
 HOOKS = PluginRegistry(mmpretrain_registry.HOOKS, 'mmpretrain_inception.engine')
+LOOPS = PluginRegistry(mmpretrain_registry.LOOPS, 'mmpretrain_inception.engine')
+RUNNERS = PluginRegistry(mmpretrain_registry.RUNNERS, 'mmpretrain_inception.engine')
 OPTIM_WRAPPERS = PluginRegistry(mmpretrain_registry.OPTIM_WRAPPERS, 'mmpretrain_inception.engine')
 METRICS = PluginRegistry(mmpretrain_registry.METRICS, 'mmpretrain_inception.evaluation')
+# mmpretrain has no registry of this kind.
+STRATEGIES = Registry(
+    MMENGINE_STRATEGIES.name, parent=MMENGINE_STRATEGIES, scope=SCOPE, locations=['mmpretrain_inception.engine']
+)
 
 # Nothing of ours is in these; inherited configs name mmpretrain's and mmengine's entries through our scope.
-RUNNERS = PluginRegistry(mmpretrain_registry.RUNNERS)
-LOOPS = PluginRegistry(mmpretrain_registry.LOOPS)
 LOG_PROCESSORS = PluginRegistry(mmpretrain_registry.LOG_PROCESSORS)
 OPTIMIZERS = PluginRegistry(mmpretrain_registry.OPTIMIZERS)
 OPTIM_WRAPPER_CONSTRUCTORS = PluginRegistry(mmpretrain_registry.OPTIM_WRAPPER_CONSTRUCTORS)

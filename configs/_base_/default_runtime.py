@@ -1,6 +1,9 @@
 # For all recipes: hooks, logging, environment. mmpretrain's defaults but for what is remarked.
 default_scope = 'mmpretrain'
 
+# mmengine's Runner, CheckpointHook and EpochBasedTrainLoop, but runs may be killed and go on exactly: docs/resuming.md.
+runner_type = 'mmpretrain_inception.ResumableRunner'
+
 default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=100),
@@ -11,10 +14,12 @@ default_hooks = dict(
     visualization=dict(type='VisualizationHook', enable=False),
     # Ours and mmengine's, by name so that a project's own `custom_hooks` does not remove them.
     sync_buffers=dict(type='SyncBuffersHook'),  # ranks evaluate and save the same batch-norm statistics
-    epoch_seed=dict(type='mmpretrain_inception.EpochSeedHook'),
     plain_checkpoint=dict(type='mmpretrain_inception.PlainCheckpointHook'),
     fit_weights=dict(type='mmpretrain_inception.FitWeightsHook'),
     throughput=dict(type='mmpretrain_inception.ThroughputHook'),
+    broken_images=dict(type='mmpretrain_inception.BrokenImageHook', max_share=0.01),
+    finite_loss=dict(type='mmpretrain_inception.FiniteLossHook', max_skipped=0),
+    stop_signal=dict(type='mmpretrain_inception.StopSignalHook'),
     label_check=dict(type='mmpretrain_inception.LabelCheckHook'),
 )
 

@@ -14,13 +14,13 @@ _base_ = [
 EPOCHS = 8
 
 train_pipeline = [
-    dict(type='LoadImageFromFile'),
+    dict(type='mmpretrain_inception.LoadImage'),
     dict(type='RandomResizedCrop', scale=75),
     dict(type='RandomFlip', prob=0.5, direction='horizontal'),
     dict(type='PackInputs'),
 ]
 test_pipeline = [
-    dict(type='LoadImageFromFile'),
+    dict(type='mmpretrain_inception.LoadImage'),
     dict(type='ResizeEdge', scale=86, edge='short'),
     dict(type='CenterCrop', crop_size=75),
     dict(type='PackInputs'),

@@ -11,6 +11,6 @@ _base_ = [
 
 # Decoded as in the recipe's own test pipeline.
 tta_pipeline = [
-    dict(type='LoadImageFromFile', imdecode_backend='pillow', color_type='color_ignore_orientation'),
+    dict(type='mmpretrain_inception.LoadImage', imdecode_backend='pillow', color_type='color_ignore_orientation'),
     dict(type='PackInputs'),
 ]

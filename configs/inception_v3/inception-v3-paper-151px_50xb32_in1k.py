@@ -15,7 +15,7 @@ _base_ = 'inception-v3-paper_50xb32_in1k.py'
 model = dict(backbone=dict(stem_stride=1))
 
 train_pipeline = [
-    dict(type='LoadImageFromFile', color_type='color_ignore_orientation'),
+    dict(type='mmpretrain_inception.LoadImage', color_type='color_ignore_orientation'),
     dict(
         type='RandomResizedCrop',
         scale=151,
@@ -29,7 +29,7 @@ train_pipeline = [
 ]
 
 test_pipeline = [
-    dict(type='LoadImageFromFile', imdecode_backend='pillow', color_type='color_ignore_orientation'),
+    dict(type='mmpretrain_inception.LoadImage', imdecode_backend='pillow', color_type='color_ignore_orientation'),
     dict(type='mmpretrain_inception.TensorFlowCentralCrop', fraction=0.875),
     dict(type='mmpretrain_inception.TensorFlowResize', scale=151),
     dict(type='PackInputs'),

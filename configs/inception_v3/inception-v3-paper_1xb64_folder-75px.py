@@ -25,7 +25,7 @@ norm_cfg = dict(momentum=3e-4 * SHORTER)
 model = dict(backbone=dict(norm_cfg=norm_cfg), head=dict(norm_cfg=norm_cfg))
 
 train_pipeline = [
-    dict(type='LoadImageFromFile'),
+    dict(type='mmpretrain_inception.LoadImage'),
     dict(type='RandomResizedCrop', scale=75, crop_ratio_range=(0.05, 1.0), aspect_ratio_range=(3 / 4, 4 / 3)),
     dict(type='RandomFlip', prob=0.5, direction='horizontal'),
     dict(type='mmpretrain_inception.TensorFlowColorDistortion'),

@@ -12,7 +12,7 @@
 _base_ = 'inception-v3_torch-fidelity_fid.py'
 
 test_pipeline = [
-    dict(type='LoadImageFromFile', imdecode_backend='pillow', color_type='color_ignore_orientation'),
+    dict(type='mmpretrain_inception.LoadImage', imdecode_backend='pillow', color_type='color_ignore_orientation'),
     dict(type='NumpyToPIL', to_rgb=True),
     dict(type='torchvision/ToTensor'),  # RGB from 0 to 1
     dict(type='torchvision/Resize', size=(299, 299), antialias=False),
