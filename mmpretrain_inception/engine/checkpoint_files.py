@@ -10,6 +10,7 @@ from pathlib import Path
 from mmengine.logging import print_log
 
 from mmpretrain_inception.errors import InputError
+from mmpretrain_inception.weights.checks import check_archive
 
 # mmengine's file that names the last one, and the names of those that hold all that a run needs.
 LAST = 'last_checkpoint'
@@ -63,6 +64,8 @@ def newest_whole_checkpoint(work_dir: Path, folder: Path | None = None) -> Path:
 def find_damage(path: Path) -> str | None:
     """Return what is wrong with a file of ``torch.save``, or None: it is read to its end against its checksums."""
     try:
+        # Before its members are read: those of a stranger's file may inflate without end.
+        check_archive(path)
         with zipfile.ZipFile(path) as archive:
             part = archive.testzip()
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError) as error:

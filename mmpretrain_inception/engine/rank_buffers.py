@@ -11,6 +11,8 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
+# Of the model and of each average: all buffers of a type, one after the other. One tensor for each buffer would make a
+# checkpoint of many processes a pickle of millions of instructions.
 Buffers = dict[str, dict[str, Tensor]]
 
 
@@ -24,10 +26,7 @@ def gather_buffers(runner: Runner) -> list[Buffers] | None:
     """
     if get_world_size() == 1:
         return None
-    own = {
-        name: {key: buffer.detach().cpu() for key, buffer in module.named_buffers()}
-        for name, module in _modules(runner).items()
-    }
+    own = {name: _joined(module) for name, module in _modules(runner).items()}
     buffers: list[Buffers] = all_gather_object(own)
     return None if all(_equal(buffers[0], others) for others in buffers[1:]) else buffers
 
@@ -38,10 +37,27 @@ def restore_buffers(runner: Runner, buffers: list[Buffers]) -> None:
         return
     own = buffers[get_rank()]
     for name, module in _modules(runner).items():
-        saved = own.get(name, {})
-        for key, buffer in module.named_buffers():
-            if key in saved:
-                buffer.data.copy_(saved[key])
+        for dtype, joined in own.get(name, {}).items():
+            _split(module, dtype, joined)
+
+
+def _joined(module: nn.Module) -> dict[str, Tensor]:
+    dtypes = {str(buffer.dtype) for buffer in module.buffers()}
+    return {dtype: torch.cat([buffer.flatten().cpu() for buffer in _of_type(module, dtype)]) for dtype in dtypes}
+
+
+def _split(module: nn.Module, dtype: str, joined: Tensor) -> None:
+    buffers = _of_type(module, dtype)
+    sizes = [buffer.numel() for buffer in buffers]
+    if sum(sizes) != joined.numel():
+        # Another model: what the checkpoint holds for all processes was loaded as far as it fits.
+        return
+    for buffer, part in zip(buffers, joined.split(sizes)):
+        buffer.copy_(part.view_as(buffer))
+
+
+def _of_type(module: nn.Module, dtype: str) -> list[Tensor]:
+    return [buffer.detach() for buffer in module.buffers() if str(buffer.dtype) == dtype]
 
 
 def _modules(runner: Runner) -> dict[str, nn.Module]:

@@ -1,4 +1,5 @@
 import os
+import zipfile
 
 import pytest
 import torch
@@ -72,3 +73,10 @@ def test_without_any_the_error_says_so(tmp_path):
 
 def test_a_whole_file_has_no_damage(folder):
     assert find_damage(folder / 'epoch_1.pth') is None
+
+
+def test_a_file_that_would_inflate_is_damaged_without_being_read(tmp_path):
+    with zipfile.ZipFile(tmp_path / 'epoch_1.pth', 'w', zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr('archive/data/0', bytes(10_000_000))
+
+    assert 'compressed' in find_damage(tmp_path / 'epoch_1.pth')
