@@ -1,0 +1,102 @@
+"""Writing a model for a runtime."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from torch import nn
+
+from mmpretrain_inception.deploy.backends import Backend, choose_backend
+from mmpretrain_inception.deploy.contract import Contract, Precision
+from mmpretrain_inception.deploy.difference import (
+    Difference,
+    compare_logits,
+    noise,
+    reference,
+    run_in_batches,
+)
+from mmpretrain_inception.deploy.network import ExportedNetwork
+from mmpretrain_inception.deploy.runtimes import load_runtime
+from mmpretrain_inception.deploy.switch import switch_to_deploy
+from mmpretrain_inception.errors import InputError
+from mmpretrain_inception.version import __version__
+
+# To compare int8 on.
+_CALIBRATION_IMAGES = 16
+
+
+def export_model(
+    model: nn.Module,
+    path: str | Path,
+    *,
+    to: str,
+    contract: Contract,
+    precision: Precision = 'fp32',
+    calibration: Sequence[np.ndarray] | None = None,
+    images: np.ndarray | None = None,
+) -> Difference:
+    """Write a model as a file for a runtime, run the file, and keep it if it computes what the model does.
+
+    Args:
+        model: mmpretrain's classifier, or any module from (N, 3, H, W) to logits, in any mode; it stays as it is.
+        path: The file. An older one is replaced at the end, by a whole new one.
+        to: ``onnx``, ``openvino`` or ``torch``.
+        contract: Form of the input, classes and origin; its precision and version are set here.
+        precision: Of weights and computation. Defaults to ``fp32``.
+        calibration: For int8, batches in the form of the contract that resemble what the network will see.
+        images: A batch to compare on, in the form of the contract, beside noise or, for int8, some of ``calibration``.
+            Defaults to None.
+
+    Returns:
+        How far the file's logits are from the model's.
+
+    Raises:
+        UsageError: If runtime, precision and the file's ending do not go together.
+        InputError: If a library is not installed, the file cannot be written, or its logits differ by more than the
+            precision's bound.
+    """
+    path = Path(path).expanduser()
+    backend = choose_backend(to, precision, path)
+    contract = replace(contract, precision=precision, package_version=__version__)
+    # Noise lies outside of what int8 was calibrated on.
+    seen = calibration[:_CALIBRATION_IMAGES] if precision == 'int8' and calibration else [noise(contract)]
+    compared = np.concatenate([*seen, *([] if images is None else [images])])
+    expected = run_in_batches(reference(ExportedNetwork(model, contract)), compared)
+    if expected.shape[1:] != (contract.num_classes,):
+        raise InputError(f'the contract names {contract.num_classes} classes, but the model has {expected.shape[1:]}')
+    with _folder_beside(path) as folder:
+        file = folder / path.name
+        backend.module.write(switch_to_deploy(deepcopy(model)), file, contract, calibration)
+        difference = compare_logits(run_in_batches(load_runtime(file), compared), expected)
+        difference.check(precision)
+        _publish(file, path, backend)
+    return difference
+
+
+@contextmanager
+def _folder_beside(path: Path) -> Iterator[Path]:
+    """Make a folder on the file's disk, and remove it with all that is left in it."""
+    try:
+        folder = tempfile.mkdtemp(prefix=f'.{path.name}.', dir=path.parent)
+    except OSError as error:
+        raise InputError(f'{path} cannot be written: {error.strerror or error}') from error
+    try:
+        yield Path(folder)
+    except OSError as error:
+        raise InputError(f'{path} cannot be written: {error.strerror or error}') from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _publish(file: Path, path: Path, backend: Backend) -> None:
+    """Give a file its final name; what it refers to first."""
+    for suffix in filter(None, (backend.companion, backend.suffix)):
+        os.replace(file.with_suffix(suffix), path.with_suffix(suffix))

@@ -1,0 +1,115 @@
+import pickle
+import re
+import sys
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmpretrain.registry import MODELS
+from support import CONFIGS, REPOSITORY, run
+
+from mmpretrain_inception.deploy import read_contract
+
+FOLDER = CONFIGS / 'inception-v3-modern_1xb64_folder-75px.py'
+CLASSES = ('ant', 'bee', 'cat')
+
+# One worker, since they share the folder.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group('exports')]
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory, randomise):
+    """A folder with images of three classes and a checkpoint of random weights."""
+    folder = tmp_path_factory.mktemp('exports')
+    rng = np.random.default_rng(0)
+    for split, count in (('train', 8), ('val', 4)):
+        for label, name in enumerate(CLASSES):
+            (folder / 'images' / split / name).mkdir(parents=True)
+            for index in range(count):
+                image = rng.integers(80 * label, 80 * label + 60, size=(90, 80, 3), dtype=np.uint8)
+                cv2.imwrite(str(folder / 'images' / split / name / f'{index}.jpg'), image)
+    cfg = Config.fromfile(FOLDER)
+    cfg.model.head.num_classes = 3
+    torch.manual_seed(0)
+    model = randomise(MODELS.build(cfg.model))
+    meta = dict(dataset_meta=dict(classes=CLASSES))
+    torch.save(dict(state_dict=model.state_dict(), meta=meta), folder / 'c.pth')
+    return folder
+
+
+@pytest.fixture(scope='module')
+def command(folder):
+    """Run a tool in that folder, with its images."""
+
+    def run_tool(name, *arguments):
+        return run(*(sys.executable, REPOSITORY / 'tools' / name, FOLDER, *arguments, '--data', 'images'), cwd=folder)
+
+    return run_tool
+
+
+@pytest.fixture(scope='module')
+def scores(command, folder):
+    """Evaluate a file and return the scores that --out writes and the accuracy that is logged."""
+
+    def evaluate(file, *options):
+        result = command('test.py', file, '--out', 'predictions.pkl', *options)
+        assert result.returncode == 0, result.stdout + result.stderr
+        predictions = pickle.loads((folder / 'predictions.pkl').read_bytes())
+        accuracy = re.search(r'accuracy/top1: [\d.]+  accuracy/top3: [\d.]+', result.stdout)[0]
+        return torch.stack([prediction['pred_score'] for prediction in predictions]), accuracy
+
+    return evaluate
+
+
+def export(command, to, out, *options):
+    result = command('export.py', 'c.pth', '--to', to, '--out', out, *options)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
+@pytest.mark.parametrize(
+    ('to', 'out', 'options', 'tolerance'),
+    [
+        ('onnx', 'm.onnx', (), 1e-5),
+        ('openvino', 'm.xml', ('--with-preprocess',), 1e-5),
+        ('torch', 'm.pt2', ('--with-preprocess', '--precision', 'bf16'), 0.1),
+        ('openvino', 'i.xml', ('--precision', 'int8', '--calibration', '5', '--with-preprocess'), 0.3),
+    ],
+)
+def test_an_exported_file_is_evaluated_as_the_checkpoint_is(command, folder, scores, to, out, options, tolerance):
+    for library in dict(onnx=['onnx', 'onnxscript', 'onnxruntime'], openvino=['openvino', 'nncf']).get(to, []):
+        pytest.importorskip(library)
+    printed = export(command, to, out, *options)
+    images = 12 + (5 if 'int8' in options else 4)
+    assert re.search(
+        rf'largest difference \S+ of the largest logit, same best class on \S+ % of {images} images', printed
+    )
+    contract = read_contract(folder / out)
+    assert (contract.classes, contract.config) == (CLASSES, FOLDER.name)
+    expected, accuracy = scores('c.pth')
+    found, found_accuracy = scores(out)
+    assert (found - expected).abs().max() < tolerance
+    if 'int8' not in options and 'bf16' not in options:
+        assert found_accuracy == accuracy
+        mirrored, _ = scores(out, '--tta')
+        torch.testing.assert_close(mirrored, scores('c.pth', '--tta')[0], rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'status', 'message'),
+    [
+        (('c.pth', '--to', 'onnx', '--out', 'm.xml'), 2, '--out m.xml: a file for onnx ends in .onnx'),
+        (('c.pth', '--to', 'torch', '--out', 'm.pt2', '--calibration', '0'), 2, '--calibration takes a number'),
+        (('c.pth', '--to', 'torch', '--out', 'm.pt2', '--precision', 'int8'), 2, 'torch in int8 is not offered'),
+        (('absent.pth', '--to', 'torch', '--out', 'm.pt2'), 1, 'absent.pth'),
+    ],
+)
+def test_exports_that_cannot_be(command, folder, arguments, status, message):
+    (folder / 'm.pt2').unlink(missing_ok=True)
+    result = command('export.py', *arguments)
+    assert result.returncode == status, result.stdout + result.stderr
+    assert message in result.stderr
+    assert 'Traceback' not in result.stderr
+    assert not (folder / 'm.pt2').exists()

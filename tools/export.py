@@ -1,0 +1,59 @@
+"""Export a checkpoint for a runtime: python tools/export.py CONFIG CHECKPOINT --to RUNTIME --out FILE."""
+
+import argparse
+
+from arguments import add_config_options
+
+# As in mmpretrain_inception/deploy/backends.py, which is imported only after parsing.
+SUFFIXES = {'onnx': '.onnx', 'openvino': '.xml', 'torch': '.pt2'}
+PRECISIONS = ('fp32', 'bf16', 'fp16', 'int8')
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the options."""
+    parser = argparse.ArgumentParser(description='Export a checkpoint for ONNX Runtime, OpenVINO or PyTorch.')
+    parser.add_argument('config', help='config file, or PACKAGE::PATH')
+    parser.add_argument(
+        'checkpoint', metavar='CHECKPOINT', help='checkpoint file or address, as tools/test.py takes it'
+    )
+    parser.add_argument('--to', choices=SUFFIXES, required=True, help='runtime that the file is for')
+    parser.add_argument('--out', metavar='FILE', required=True, help='file to write; an older one is replaced')
+    parser.add_argument('--precision', choices=PRECISIONS, default='fp32', help='default: fp32')
+    parser.add_argument(
+        '--with-preprocess',
+        action='store_true',
+        help='take uint8 RGB images, (N, H, W, 3), and normalise them in the network',
+    )
+    parser.add_argument(
+        '--calibration',
+        type=int,
+        default=300,
+        metavar='N',
+        help='images of the training pipeline to calibrate int8 on; default: 300',
+    )
+    parser.add_argument(
+        '--data', metavar='DIR', help='folder of your own images, for configs that declare image_folder'
+    )
+    add_config_options(parser)
+    parser.set_defaults(work_dir=None, launcher='none', no_pin_memory=False)
+    return parser
+
+
+def main() -> None:
+    """Build the model from the config, load the checkpoint, export and compare."""
+    print(export_checkpoint(config_for_export(args), args))
+
+
+if __name__ == '__main__':
+    parser = build_parser()
+    args = parser.parse_args()
+    if not args.out.endswith(SUFFIXES[args.to]):
+        parser.error(f'--out {args.out}: a file for {args.to} ends in {SUFFIXES[args.to]}')
+    if args.calibration < 1:
+        parser.error(f'--calibration takes a number of images, but {args.calibration} came')
+    # Imported after parsing: torch and mmpretrain take seconds.
+    from mmpretrain_inception.cli import run_tool
+    from mmpretrain_inception.deploy.from_checkpoint import export_checkpoint
+    from mmpretrain_inception.engine.run_config import config_for_export
+
+    run_tool(main)
