@@ -1,0 +1,90 @@
+"""What the machine is and what it can do."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import platform
+import re
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+# Operands of this many rows and columns: large enough for the processor's full speed, and half a second on two cores.
+_MATRIX_SIZE = 4096
+_LIBRARIES = ('torch', 'torchvision', 'timm', 'mmengine', 'mmpretrain', 'onnxruntime', 'openvino', 'nncf')
+_STATUS = Path('/proc/self/status')
+
+
+def describe_machine(device: torch.device) -> dict[str, Any]:
+    """Return names of processor or GPU, number of threads, and versions of the libraries that are compared."""
+    versions = {}
+    for library in _LIBRARIES:
+        try:
+            versions[library] = metadata.version(library)
+        except metadata.PackageNotFoundError:
+            continue
+    return dict(
+        device=torch.cuda.get_device_name(device) if device.type == 'cuda' else _processor(),
+        threads=torch.get_num_threads(),
+        python=platform.python_version(),
+        **versions,
+    )
+
+
+def _processor() -> str:
+    try:
+        names = re.findall(r'^model name\s*: (.+)$', Path('/proc/cpuinfo').read_text(), re.MULTILINE)
+    except OSError:
+        names = []
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def matrix_product(dtype: torch.dtype, device: torch.device) -> tuple[Callable[[], object], float]:
+    """Return a product of two square matrices, as the machine's own limit for convolutions of that type.
+
+    Args:
+        dtype: Of the operands.
+        device: Where to multiply.
+
+    Returns:
+        The product as a function, and the multiply-adds that it does.
+    """
+    left, right = (torch.randn(_MATRIX_SIZE, _MATRIX_SIZE, dtype=dtype, device=device) for _ in range(2))
+    return lambda: left @ right, float(_MATRIX_SIZE) ** 3
+
+
+def peak_memory(run: Callable[[], object], device: torch.device) -> float | None:
+    """Return by how many MB (1e6 bytes) a run exceeds at its peak what was held before it.
+
+    Args:
+        run: What to measure.
+        device: Where it runs.
+
+    Returns:
+        None where the system does not tell: on a CPU only Linux does.
+    """
+    gc.collect()
+    if device.type == 'cuda':
+        torch.cuda.reset_peak_memory_stats(device)
+        held = torch.cuda.memory_allocated(device)
+        run()
+        return (torch.cuda.max_memory_allocated(device) - held) / 1e6
+    try:
+        # Freed memory that the allocator still holds would hide a part of the peak.
+        ctypes.CDLL(None).malloc_trim(0)
+        # Linux: sets VmHWM, the peak, back to what is held now.
+        Path('/proc/self/clear_refs').write_text('5')
+    except (OSError, AttributeError):
+        return None
+    before = _status_mb('VmRSS')
+    run()
+    return _status_mb('VmHWM') - before
+
+
+def _status_mb(field: str) -> float:
+    kilobytes = re.search(rf'{field}:\s+(\d+) kB', _STATUS.read_text())
+    return int(kilobytes[1]) * 1024 / 1e6 if kilobytes else 0.0

@@ -1,0 +1,78 @@
+"""Timing several ways of doing the same work against one another."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from statistics import median
+from typing import NamedTuple
+
+
+class Step(NamedTuple):
+    """One way of doing a batch of work.
+
+    Attributes:
+        name: What the table calls it.
+        images: Images that a call takes.
+        run: Does the work once, and returns when it is done.
+    """
+
+    name: str
+    images: int
+    run: Callable[[], object]
+
+
+class Speed(NamedTuple):
+    """How fast a step was.
+
+    Attributes:
+        images_per_s: Median over the rounds.
+        slowest: Images a second in the slowest round.
+        fastest: Images a second in the fastest round.
+        ratio: Median over the rounds of this step's speed by that of the first step in the same round.
+    """
+
+    images_per_s: float
+    slowest: float
+    fastest: float
+    ratio: float
+
+
+def time_interleaved(
+    steps: Sequence[Step], rounds: int, after_each: Callable[[], object] = lambda: None
+) -> list[list[float]]:
+    """Time the steps in turn, round after round, so that what else the machine does meets all of them alike.
+
+    Each step runs once before, unmeasured: it compiles, allocates, and fills caches then.
+
+    Args:
+        steps: What to time.
+        rounds: How often each runs.
+        after_each: Called after each run, the unmeasured ones too; for a progress bar. Defaults to nothing.
+
+    Returns:
+        Seconds: for each step one number a round.
+    """
+    seconds: list[list[float]] = [[] for _ in steps]
+    for number in range(rounds + 1):
+        for step, measured in zip(steps, seconds):
+            start = time.perf_counter()
+            step.run()
+            if number > 0:
+                measured.append(time.perf_counter() - start)
+            after_each()
+    return seconds
+
+
+def summarize(steps: Sequence[Step], seconds: Sequence[Sequence[float]]) -> list[Speed]:
+    """Turn times into speeds, and compare each with the first.
+
+    Args:
+        steps: What was timed.
+        seconds: What :func:`time_interleaved` returned.
+    """
+    speeds = [[step.images / second for second in measured] for step, measured in zip(steps, seconds)]
+    return [
+        Speed(median(speed), min(speed), max(speed), median(own / first for own, first in zip(speed, speeds[0])))
+        for speed in speeds
+    ]

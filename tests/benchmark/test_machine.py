@@ -1,0 +1,35 @@
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from mmpretrain_inception.benchmark.machine import describe_machine, matrix_product, peak_memory
+
+CPU = torch.device('cpu')
+
+
+@pytest.mark.skipif(sys.platform != 'linux', reason='only Linux tells the peak')
+@pytest.mark.parametrize('megabytes', [50, 400])
+def test_peak_memory_is_what_a_run_holds_at_most(megabytes):
+    def run():
+        held = np.ones(megabytes * 1_000_000, dtype=np.uint8)
+        return held.sum()
+
+    assert peak_memory(run, CPU) == pytest.approx(megabytes, abs=8)
+
+
+def test_a_matrix_product_tells_its_multiply_adds(monkeypatch):
+    monkeypatch.setattr('mmpretrain_inception.benchmark.machine._MATRIX_SIZE', 16)
+    run, multiply_adds = matrix_product(torch.bfloat16, CPU)
+
+    assert run().shape == (16, 16)
+    assert multiply_adds == 16 * 16 * 16
+
+
+def test_the_machine_is_described_by_its_threads_and_the_versions_that_count():
+    description = describe_machine(CPU)
+
+    assert description['threads'] == torch.get_num_threads()
+    assert description['torch'] == torch.__version__.partition('+')[0] or description['torch'] == torch.__version__
+    assert description['device']

@@ -1,0 +1,121 @@
+import time
+from argparse import Namespace
+from functools import partial
+
+import pytest
+import torch
+from mmengine.config import Config
+from support import CONFIGS
+
+from mmpretrain_inception.benchmark.networks import (
+    Form,
+    build_timm,
+    build_torchvision,
+    classifier_training_step,
+    inference_step,
+    load_ours,
+    network_training_step,
+)
+from mmpretrain_inception.benchmark.rows import ROWS, Row
+from mmpretrain_inception.benchmark.run import run_benchmark
+from mmpretrain_inception.errors import UsageError
+
+CONFIG = CONFIGS / 'inception-v3-aux_8xb32_in1k.py'
+
+ARGUMENTS = Namespace(
+    config=str(CONFIG),
+    checkpoint=None,
+    phases=['training'],
+    batch_sizes=[],
+    train_batch_sizes=[2, 4],
+    shape=[75, 75],
+    threads=None,
+    rounds=3,
+    only=None,
+    cfg_options=None,
+)
+
+
+@pytest.fixture(scope='module')
+def images():
+    return torch.randn(2, 3, 75, 75, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize(
+    'form',
+    [
+        Form(channels_last=True),
+        Form(deploy=True),
+        Form(deploy=True, channels_last=True),
+        pytest.param(Form(bf16=True, channels_last=True), id='bf16'),
+        pytest.param(Form(bf16=True, channels_last=True, deploy=True), id='bf16, deploy'),
+    ],
+    ids=str,
+)
+def test_every_form_of_our_row_computes_the_same(images, form):
+    cfg = Config.fromfile(CONFIG)
+    plain = load_ours(cfg, None)
+    expected = inference_step(plain, images, Form())()
+    other = load_ours(cfg, None)
+    other.load_state_dict(plain.state_dict())
+
+    found = inference_step(other, images, form)().float()
+
+    tolerance = 0.05 if form.bf16 else 1e-5
+    torch.testing.assert_close(found, expected, atol=tolerance * expected.abs().max().item(), rtol=0)
+
+
+@pytest.mark.parametrize('build', [build_torchvision, build_timm])
+def test_other_publishers_networks_return_logits(images, build):
+    assert inference_step(build(10), images, Form())().shape == (2, 10)
+
+
+@pytest.mark.slow
+def test_training_steps_train(images):
+    labels = torch.tensor([0, 1])
+    ours = load_ours(Config.fromfile(CONFIG), None)
+    raw = torch.randint(0, 256, (2, 3, 75, 75), dtype=torch.uint8)
+    theirs = build_torchvision(10)
+    larger = torch.randn(2, 3, 299, 299)
+    for network, step in (
+        (ours, classifier_training_step(ours, raw, labels, Form(channels_last=True, bf16=True))),
+        (theirs, network_training_step(theirs, larger, labels, Form())),
+    ):
+        before = {name: parameter.clone() for name, parameter in network.named_parameters()}
+        step()
+        same = [name for name, parameter in network.named_parameters() if torch.equal(parameter, before[name])]
+        assert same == []
+
+
+def test_the_first_row_of_each_phase_is_mmpretrains():
+    assert {phase: rows[0].name.partition(',')[0] for phase, rows in ROWS.items()} == {
+        'inference': 'mmpretrain',
+        'training': 'mmpretrain',
+    }
+    assert all(len({row.name for row in rows}) == len(rows) for rows in ROWS.values())
+
+
+def test_only_that_names_no_row_lists_them():
+    args = Namespace(**{**vars(ARGUMENTS), 'only': ['nobody']})
+    with pytest.raises(UsageError, match=r"--only nobody: a part of one of these was expected: \['mmpretrain"):
+        run_benchmark(args)
+
+
+def test_rows_are_timed_and_compared_with_the_first(monkeypatch):
+    rows = [Row(name, 'fp32', partial(_step, seconds)) for name, seconds in (('slow', 0.04), ('fast', 0.01))]
+    monkeypatch.setitem(ROWS, 'training', rows)
+    monkeypatch.setattr('mmpretrain_inception.benchmark.machine._MATRIX_SIZE', 64)
+
+    results, context = run_benchmark(ARGUMENTS)
+
+    order = [(result.name, result.batch_size) for result in results]
+    assert order == [('slow', 2), ('fast', 2), ('slow', 4), ('fast', 4)]
+    assert results[0].ratio == 1
+    assert results[1].ratio > 1
+    assert results[3].images_per_s > results[1].images_per_s
+    assert all(result.share > 0 for result in results)
+    assert context['rounds'] == 3
+
+
+def _step(seconds, subject, batch_size):
+    return partial(time.sleep, seconds)

@@ -1,0 +1,92 @@
+"""Time inference and training against other publishers' networks: python tools/benchmark.py CONFIG [CHECKPOINT]."""
+
+import argparse
+
+from arguments import add_config_options
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the options."""
+    parser = argparse.ArgumentParser(
+        description='Time inference and training steps of a model, of the networks of mmpretrain, torchvision and '
+        'timm, and of exported files, in turn in one process.'
+    )
+    parser.add_argument('config', help='config file, or PACKAGE::PATH')
+    parser.add_argument('checkpoint', nargs='?', help='checkpoint file or address; default: weights as initialised')
+    parser.add_argument(
+        '--phases',
+        nargs='+',
+        choices=['inference', 'training'],
+        default=['inference', 'training'],
+        help='what to time; default: both',
+    )
+    parser.add_argument(
+        '--batch-sizes', type=positive, nargs='+', default=[8, 32], metavar='N', help='of inference; default: 8 32'
+    )
+    parser.add_argument(
+        '--train-batch-sizes',
+        type=at_least_two,
+        nargs='+',
+        default=[16],
+        metavar='N',
+        help='of training, where batch norm needs two images; default: 16',
+    )
+    parser.add_argument(
+        '--shape', type=positive, nargs=2, default=[299, 299], metavar='N', help='height and width; default: 299 299'
+    )
+    parser.add_argument('--threads', type=positive, metavar='N', help="default: PyTorch's, one a core")
+    parser.add_argument('--rounds', type=positive, default=7, metavar='N', help='how often each runs; default: 7')
+    parser.add_argument(
+        '--only',
+        nargs='+',
+        metavar='TEXT',
+        help='rows whose names hold one of these; the first row, with which the others are compared, is always timed',
+    )
+    parser.add_argument(
+        '--out',
+        metavar='FILE',
+        default='benchmark.json',
+        help='write the results to FILE, and a chart beside it; default: benchmark.json',
+    )
+    add_config_options(parser)
+    return parser
+
+
+def positive(text: str) -> int:
+    """Parse a number of at least 1."""
+    return at_least(1, text)
+
+
+def at_least_two(text: str) -> int:
+    """Parse a number of at least 2."""
+    return at_least(2, text)
+
+
+def at_least(smallest: int, text: str) -> int:
+    """Parse a number that has a lower bound."""
+    if not text.isdecimal() or int(text) < smallest:
+        raise argparse.ArgumentTypeError(f'a number of at least {smallest} was expected, but {text} came')
+    return int(text)
+
+
+def main() -> None:
+    """Time, print the table, and write it as JSON and as a chart."""
+    results, context = run_benchmark(args)
+    print(format_table(results))
+    write_report(results, context, Path(args.out))
+    print(f'written: {args.out}, {Path(args.out).with_suffix(".png")}')
+
+
+if __name__ == '__main__':
+    parser = build_parser()
+    args = parser.parse_args()
+    if not args.out.endswith('.json'):
+        parser.error(f'--out {args.out}: a file ending in .json was expected')
+    # Imported after parsing: torch and mmpretrain take seconds.
+    from pathlib import Path
+
+    from mmpretrain_inception.benchmark.report import format_table, write_report
+    from mmpretrain_inception.benchmark.run import run_benchmark
+    from mmpretrain_inception.cli import run_tool
+
+    run_tool(main)
