@@ -5,7 +5,7 @@ that takes every publisher's files.
 """
 
 import mmpretrain_inception.workarounds  # noqa: F401 - what it does on import
-from mmpretrain_inception.hub import register_models
+from mmpretrain_inception.hub import let_pipelines_load, register_models
 from mmpretrain_inception.models import InceptionHead, InceptionNeck, InceptionV3
 from mmpretrain_inception.version import __version__
 from mmpretrain_inception.weights import loader  # noqa: F401 - registers itself with mmengine
@@ -13,3 +13,4 @@ from mmpretrain_inception.weights import loader  # noqa: F401 - registers itself
 __all__ = ['InceptionHead', 'InceptionNeck', 'InceptionV3', '__version__']
 
 register_models()
+let_pipelines_load()

@@ -5,7 +5,10 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 from mmengine.logging import MMLogger
+from mmengine.registry import DefaultScope
+from mmpretrain.registry import MODELS
 from mmpretrain.structures import DataSample
 from support import REPOSITORY, run
 
@@ -13,6 +16,19 @@ from mmpretrain_inception.evaluation.top_k import _clamp
 
 # Threads of several test processes that share the cores wait for one another, at ten times the cost.
 torch.set_num_threads(1)
+
+# The same examples in every run, however slow the machine.
+settings.register_profile('suite', max_examples=60, deadline=None, derandomize=True)
+settings.load_profile('suite')
+
+
+@pytest.fixture(autouse=True)
+def own_default_scope():
+    """Let no test see the default scope that a Runner of another one has set."""
+    before = dict(DefaultScope._instance_dict)
+    yield
+    DefaultScope._instance_dict.clear()
+    DefaultScope._instance_dict.update(before)
 
 
 @pytest.fixture
@@ -51,6 +67,44 @@ def image_folder(tmp_path):
                 image = rng.integers(80 * label, 80 * label + 60, size=(90, 80, 3), dtype=np.uint8)
                 cv2.imwrite(str(folder / split / name / f'{index}.jpg'), image)
     return folder
+
+
+@pytest.fixture(scope='session')
+def make_classifier():
+    """Build mmpretrain's classifier around our three parts, with the auxiliary classifier on."""
+
+    def make(num_classes=10, backbone=None, head=None):
+        return MODELS.build(
+            dict(
+                type='ImageClassifier',
+                backbone=dict(type='mmpretrain_inception.InceptionV3', out_indices=(3, 4)) | (backbone or {}),
+                neck=dict(type='mmpretrain_inception.InceptionNeck'),
+                head=dict(type='mmpretrain_inception.InceptionHead', num_classes=num_classes, with_aux=True)
+                | (head or {}),
+            )
+        )
+
+    return make
+
+
+@pytest.fixture(scope='session')
+def randomise():
+    """Draw every parameter and every batch-norm statistic anew, at a scale that keeps activations near one."""
+
+    @torch.no_grad()
+    def draw(model):
+        for name, tensor in model.state_dict().items():
+            if name.endswith('num_batches_tracked'):
+                tensor.random_(1, 1000)
+            elif name.endswith('running_var') or name.endswith('bn.weight'):
+                tensor.uniform_(0.5, 1.5)
+            elif tensor.ndim == 1:
+                tensor.normal_(std=0.1)
+            else:
+                tensor.normal_(std=(2 / tensor[0].numel()) ** 0.5)
+        return model
+
+    return draw
 
 
 @pytest.fixture(scope='session')

@@ -1,6 +1,7 @@
 """What several test files use."""
 
 import os
+import socket
 import subprocess
 from pathlib import Path
 
@@ -15,6 +16,13 @@ TINY_DIGITS = (
     'test_dataloader.dataset.indices=48',
     'train_cfg.max_epochs=1',
 )
+
+
+def free_port():
+    """Return a port that nobody listens on, for the processes of a distributed run to meet at."""
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        return str(probe.getsockname()[1])
 
 
 def run(*command, cwd, **environment):

@@ -1,8 +1,9 @@
-# Sourced by dist_train.sh and dist_test.sh: run a script in PROCESSES processes on each of NNODES machines.
+# Sourced by dist_train.sh and dist_test.sh: run a script in PROCESSES processes on each of NNODES machines. It takes the
+# place of the shell, so that a signal to the shell reaches the run.
 run_distributed() {
     local processes=$1
     shift
-    "${PYTHON:-python}" -m torch.distributed.run \
+    exec "${PYTHON:-python}" -m torch.distributed.run \
         --nnodes="${NNODES:-1}" \
         --node-rank="${NODE_RANK:-0}" \
         --master-addr="${MASTER_ADDR:-127.0.0.1}" \

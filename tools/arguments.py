@@ -2,8 +2,25 @@
 
 import argparse
 import os
+from typing import Any
 
 from mmengine.config import DictAction
+
+
+class ConfigOptions(DictAction):
+    """mmengine's action, with a usage error where that one leaves an exception; values are data and not evaluated."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option_string: Any = None
+    ) -> None:
+        """Parse ``KEY=VALUE``."""
+        for option in values:
+            key, separator, value = option.partition('=')
+            if not separator or not all(key.split('.')):
+                parser.error(f'--cfg-options {option}: KEY=VALUE was expected, with a dotted name as KEY')
+            if value.count('(') != value.count(')') or value.count('[') != value.count(']'):
+                parser.error(f'--cfg-options {option}: as many closing as opening brackets were expected')
+        super().__call__(parser, namespace, values, option_string)
 
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +46,7 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=ConfigOptions,
         metavar='KEY=VALUE',
         help='settings that replace those of the config, e.g. model.backbone.frozen_stages=2 '
         'optim_wrapper.optimizer.lr=0.01 key="[(a,b),(c,d)]" (lists and tuples in quotes, without spaces)',

@@ -24,7 +24,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main() -> None:
     """Build the model, count, and print."""
     cfg = load_config(args.config)
-    cfg.merge_from_dict(args.cfg_options or {})
+    merge_options(cfg, args.cfg_options)
     height, width = args.shape * 2 if len(args.shape) == 1 else args.shape
     print(format_complexity(count_complexity(cfg, height, width), height, width, table=args.table))
 
@@ -36,7 +36,7 @@ if __name__ == '__main__':
         parser.error(f'--shape takes one or two numbers, but {len(args.shape)} came')
     # Imported after parsing: torch and mmpretrain take seconds.
     from mmpretrain_inception.cli import run_tool
-    from mmpretrain_inception.engine.run_config import load_config
+    from mmpretrain_inception.engine.config_file import load_config, merge_options
     from mmpretrain_inception.evaluation.complexity import count_complexity, format_complexity
 
     run_tool(main)

@@ -25,6 +25,15 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument('--out-item', choices=['metrics', 'pred'], help='what --out writes; default: pred')
     parser.add_argument('--amp', action='store_true', help='evaluate in mixed precision')
     parser.add_argument(
+        '--deploy', action='store_true', help='fold batch norm into the convolutions first, by switch_to_deploy'
+    )
+    parser.add_argument(
+        '--skip-broken',
+        action='store_true',
+        help='leave out images that cannot be decoded, and count them beside the accuracy; without it the first '
+        'one ends the test',
+    )
+    parser.add_argument(
         '--tta', action='store_true', help="average over the config's test-time augmentation or a mirror"
     )
     parser.add_argument('--show-dir', metavar='DIR', help='write images with their predictions to DIR')

@@ -11,9 +11,14 @@ from typing import Any
 import torch
 from mmengine.config import Config, ConfigDict
 
-from mmpretrain_inception.datasets.folder_config import use_image_folder
-from mmpretrain_inception.engine.config_file import load_config
+from mmpretrain_inception.datasets.folder_config import keep_file_lists, use_image_folder
+from mmpretrain_inception.deploy.backends import is_exported
+from mmpretrain_inception.deploy.evaluate import check_options, use_exported
+from mmpretrain_inception.engine.checkpoint_files import LAST, list_checkpoints
+from mmpretrain_inception.engine.config_file import load_config, merge_options
+from mmpretrain_inception.engine.cores import available_cores
 from mmpretrain_inception.engine.ensemble_config import list_members, use_members
+from mmpretrain_inception.engine.fsdp_config import check_sharding, drop_sharding
 from mmpretrain_inception.errors import InputError, UsageError
 
 # For one process. mmpretrain's configs take 5; beyond a few the memory of their batches grows and little else.
@@ -52,6 +57,7 @@ def config_for_training(args: Namespace) -> Config:
     _count_accumulated_images(cfg)
     _fit_to_data(cfg, args)
     _fit_to_launcher(cfg)
+    check_sharding(cfg, args.config)
     # After --cfg-options, which may set the work directory.
     _use_resume(cfg, args.resume)
     return cfg
@@ -61,9 +67,9 @@ def config_for_testing(args: Namespace) -> Config:
     """Build the config of a test run from the options of ``tools/test.py``.
 
     Args:
-        args: ``config``, ``checkpoints``, ``work_dir``, ``data``, ``amp``, ``show``, ``show_dir``, ``interval``,
-            ``wait_time``, ``no_pin_memory``, ``tta``, ``launcher`` and ``cfg_options``, as mmpretrain's tool names
-            them.
+        args: ``config``, ``checkpoints``, ``work_dir``, ``data``, ``amp``, ``deploy``, ``skip_broken``,
+            ``show``, ``show_dir``, ``interval``, ``wait_time``, ``no_pin_memory``, ``tta``, ``launcher`` and
+            ``cfg_options``, as mmpretrain's tool names them.
 
     Returns:
         The config, complete for ``Runner.from_cfg``.
@@ -74,16 +80,58 @@ def config_for_testing(args: Namespace) -> Config:
     """
     cfg = _common_config(args)
     if args.amp:
-        cfg.test_cfg.fp16 = True
+        _test_in_amp(cfg)
     if args.show or args.show_dir:
         _use_visualization(cfg, args)
     _apply_options(cfg, args)
+    drop_sharding(cfg)
     members = list_members(cfg, args.checkpoints, args.config)
-    _fit_to_data(cfg, args, members[0].checkpoint)
+    files = [member.checkpoint for member in members]
+    _check_exported(files, cfg, args)
+    _fit_to_data(cfg, args, files[0])
     _fit_to_launcher(cfg)
-    use_members(cfg, members, args.config)
+    if is_exported(files[0]):
+        use_exported(cfg, files[0])
+    else:
+        use_members(cfg, members, args.config)
     if args.tta:
         _use_tta(cfg)
+    _add_test_hooks(cfg, args.deploy)
+    if args.skip_broken:
+        cfg.custom_hooks = [*cfg.custom_hooks, dict(type='mmpretrain_inception.SkipBrokenHook')]
+    return cfg
+
+
+def config_for_data(args: Namespace) -> Config:
+    """Build a config whose datasets alone matter from the options of ``tools/verify_dataset.py``.
+
+    Args:
+        args: ``config``, ``data`` and ``cfg_options``.
+
+    Raises:
+        UsageError: If the options do not fit the config.
+        InputError: If the data cannot be used.
+    """
+    cfg = _common_config(Namespace(**vars(args), launcher='none', work_dir=None))
+    merge_options(cfg, args.cfg_options)
+    _fit_to_data(cfg, args)
+    return cfg
+
+
+def config_for_export(args: Namespace) -> Config:
+    """Build the config of an export from the options of ``tools/export.py``.
+
+    Args:
+        args: ``config``, ``checkpoint``, ``work_dir``, ``data``, ``no_pin_memory``, ``launcher`` and ``cfg_options``.
+
+    Raises:
+        UsageError: If the options do not fit the config.
+        InputError: If the data cannot be used.
+    """
+    cfg = _common_config(args)
+    _apply_options(cfg, args)
+    (member,) = list_members(cfg, [args.checkpoint], args.config)
+    _fit_to_data(cfg, args, member.checkpoint)
     return cfg
 
 
@@ -108,11 +156,14 @@ def _apply_options(cfg: Config, args: Namespace) -> None:
     _set_loader_defaults(cfg)
     if args.no_pin_memory:
         _set_in_loaders(cfg, pin_memory=False)
-    if args.cfg_options is not None:
-        cfg.merge_from_dict(args.cfg_options)
+    merge_options(cfg, args.cfg_options)
+    for loader in _loaders(cfg):
+        if loader.num_workers == 0:
+            loader.persistent_workers = False
 
 
 def _fit_to_data(cfg: Config, args: Namespace, checkpoint: str | None = None) -> None:
+    keep_file_lists(cfg)
     if 'image_folder' not in cfg:
         return
     if cfg.image_folder is None:
@@ -120,6 +171,14 @@ def _fit_to_data(cfg: Config, args: Namespace, checkpoint: str | None = None) ->
             f'{args.config}: this config needs --data DIR, a folder with train/<class>/* and val/<class>/*'
         )
     use_image_folder(cfg, checkpoint)
+
+
+def _check_exported(files: list[str], cfg: Config, args: Namespace) -> None:
+    options = {
+        **{'--amp': args.amp, '--deploy': args.deploy, 'compile': cfg.get('compile')},
+        '--launcher': args.launcher != 'none',
+    }
+    check_options(files, args.config, options)
 
 
 def _fit_to_launcher(cfg: Config) -> None:
@@ -135,11 +194,31 @@ def _count_accumulated_images(cfg: Config) -> None:
 
 
 def _use_amp(cfg: Config) -> None:
-    if torch.cuda.is_available() and not torch.cuda.is_bf16_supported():
+    if _lacks_bf16():
         cfg.optim_wrapper.type = 'AmpOptimWrapper'
         cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
     else:
         cfg.optim_wrapper.type = 'mmpretrain_inception.BF16OptimWrapper'
+
+
+def _test_in_amp(cfg: Config) -> None:
+    cfg.test_cfg.fp16 = True
+    if not _lacks_bf16():
+        cfg.test_cfg.setdefault('type', 'mmpretrain_inception.BF16TestLoop')
+
+
+def _lacks_bf16() -> bool:
+    return torch.cuda.is_available() and not torch.cuda.is_bf16_supported()
+
+
+def _add_test_hooks(cfg: Config, deploy: bool) -> None:
+    hooks = [dict(type='mmpretrain_inception.DeployHook')] if deploy else []
+    # As mmengine's Runner reads it: False, True or the arguments of torch.compile.
+    compile_cfg = cfg.get('compile') or None
+    if compile_cfg is not None:
+        arguments = {} if compile_cfg is True else compile_cfg
+        hooks.append(dict(type='mmpretrain_inception.CompileHook', **arguments))
+    cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), *hooks]
 
 
 def _use_resume(cfg: Config, resume: str | None) -> None:
@@ -150,7 +229,8 @@ def _use_resume(cfg: Config, resume: str | None) -> None:
         cfg.load_from = resume
         return
     cfg.load_from = None
-    if not (Path(cfg.work_dir) / 'last_checkpoint').is_file():
+    work_dir = Path(cfg.work_dir)
+    if not (work_dir / LAST).is_file() and not list_checkpoints(work_dir):
         raise InputError(
             f'{cfg.work_dir}: --resume expects the checkpoint of an earlier run here, but there is none; '
             'name it by --resume FILE or start without --resume'
@@ -182,7 +262,7 @@ def _use_tta(cfg: Config) -> None:
 
 def _set_loader_defaults(cfg: Config) -> None:
     processes = int(os.environ.get('LOCAL_WORLD_SIZE', '1'))
-    workers = min(_MOST_WORKERS, (os.cpu_count() or 1) // processes)
+    workers = min(_MOST_WORKERS, available_cores() // processes)
     defaults: dict[str, Any] = dict(
         num_workers=workers,
         # Page-locked memory speeds the copy to a GPU; without one it only warns.
@@ -193,8 +273,6 @@ def _set_loader_defaults(cfg: Config) -> None:
     for loader in _loaders(cfg):
         for name, value in defaults.items():
             loader.setdefault(name, value)
-        if loader.num_workers == 0:
-            loader.persistent_workers = False
 
 
 def _set_in_loaders(cfg: Config, **settings: Any) -> None:

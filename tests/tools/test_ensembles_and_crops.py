@@ -1,7 +1,9 @@
 import pickle
 import sys
 from functools import cache
+from pathlib import Path
 
+import mmpretrain
 import pytest
 import torch
 from mmengine.config import Config
@@ -11,6 +13,7 @@ from support import CONFIGS, REPOSITORY, run
 from mmpretrain_inception.datasets.digits import write_digits
 
 DIGITS = CONFIGS / 'inception-v3_1xb64_digits-75px.py'
+REPARAMETERIZE = Path(mmpretrain.__file__).parent / '.mim/tools/model_converters/reparameterize_model.py'
 MULTI_CROP = CONFIGS.parent / '_base_/tta/multi-crop-12_299px.py'
 FEW = ('--cfg-options', 'test_dataloader.dataset.indices=4', 'test_dataloader.batch_size=3')
 
@@ -84,6 +87,24 @@ def test_a_config_of_an_ensemble_gives_the_average_over_its_members_and_their_co
 
 def test_many_crops_change_the_scores(scores):
     assert (scores('crops.py', '0.pth', '--tta') - scores('crops.py', '0.pth')).abs().max() > 1e-4
+
+
+@pytest.mark.parametrize(
+    'command',
+    [(DIGITS, '0.pth'), (DIGITS, '0.pth', '--amp'), ('ensemble.py', '--tta')],
+    ids=['one model', 'bfloat16', 'an ensemble on 12 crops'],
+)
+def test_the_deploy_form_gives_the_same_scores(scores, command):
+    expected, deployed = scores(*command), scores(*command, '--deploy')
+    torch.testing.assert_close(deployed, expected, rtol=0, atol=0.02 if '--amp' in command else 1e-5)
+    assert not torch.equal(deployed, expected)
+
+
+def test_a_checkpoint_of_mmpretrains_reparameterize_tool_gives_the_same_scores(scores, folder):
+    result = run(sys.executable, REPARAMETERIZE, DIGITS, '0.pth', 'folded.pth', cwd=folder)
+    assert result.returncode == 0, result.stderr
+    (folder / 'folded.py').write_text(f"_base_ = '{DIGITS}'\nmodel = dict(backbone=dict(deploy=True))\n")
+    torch.testing.assert_close(scores('folded.py', 'folded.pth'), scores(DIGITS, '0.pth'), rtol=0, atol=1e-5)
 
 
 def test_listed_images_are_left_out(tool, folder):
