@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import timm
 import torch
@@ -112,19 +112,25 @@ def inference_step(network: nn.Module, images: Tensor, form: Form) -> Callable[[
 def classifier_training_step(model: BaseModel, images: Tensor, labels: Tensor, form: Form) -> Callable[[], object]:
     """Return a training step of a classifier of mmpretrain's kind: losses, gradients, SGD.
 
+    It is mmengine's ``train_step`` after the images are normalised, which other publishers leave to the data loader.
+
     Args:
         model: The classifier; changed in place.
-        images: As they leave a data loader, of shape (N, 3, H, W), uint8.
+        images: Normalised, of shape (N, 3, H, W).
         labels: Of shape (N,).
         form: How to run it.
     """
     model.train()
-    # The images are a loader's, whatever the layout of the weights.
-    _lay_out(model, images, form)
+    images = _lay_out(model, images, form)
     wrapper = (BF16OptimWrapper if form.bf16 else OptimWrapper)(optimizer=_sgd(model))
     samples = [DataSample().set_gt_label(int(label)) for label in labels]
-    data: dict[str, Any] = dict(inputs=images, data_samples=samples)
-    return lambda: model.train_step(data, wrapper)
+
+    def run() -> None:
+        with wrapper.optim_context(model):
+            losses = model(images, samples, mode='loss')
+        wrapper.update_params(model.parse_losses(losses)[0])
+
+    return run
 
 
 def network_training_step(network: nn.Module, images: Tensor, labels: Tensor, form: Form) -> Callable[[], object]:

@@ -53,10 +53,6 @@ class Subject(NamedTuple):
         """Return noise as a normalised batch."""
         return torch.randn(batch_size, 3, *self.size, device=self.device)
 
-    def raw_images(self, batch_size: int) -> Tensor:
-        """Return noise as a batch that has just been decoded."""
-        return torch.randint(0, 256, (batch_size, 3, *self.size), dtype=torch.uint8, device=self.device)
-
     def labels(self, batch_size: int) -> Tensor:
         """Return the label of each image of a batch."""
         return torch.arange(batch_size, device=self.device) % self.num_classes
@@ -89,10 +85,9 @@ def _infer(publisher: str, form: Form, subject: Subject, batch_size: int) -> Cal
 
 
 def _train(publisher: str, form: Form, subject: Subject, batch_size: int) -> Callable[[], object]:
-    network, labels = subject.network(publisher), subject.labels(batch_size)
-    if isinstance(network, BaseModel):
-        return networks.classifier_training_step(network, subject.raw_images(batch_size), labels, form)
-    return networks.network_training_step(network, subject.images(batch_size), labels, form)
+    network = subject.network(publisher)
+    step = networks.classifier_training_step if isinstance(network, BaseModel) else networks.network_training_step
+    return step(network, subject.images(batch_size), subject.labels(batch_size), form)
 
 
 def _run_file(

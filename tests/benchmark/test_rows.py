@@ -74,11 +74,10 @@ def test_other_publishers_networks_return_logits(images, build):
 def test_training_steps_train(images):
     labels = torch.tensor([0, 1])
     ours = load_ours(Config.fromfile(CONFIG), None)
-    raw = torch.randint(0, 256, (2, 3, 75, 75), dtype=torch.uint8)
     theirs = build_torchvision(10)
     larger = torch.randn(2, 3, 299, 299)
     for network, step in (
-        (ours, classifier_training_step(ours, raw, labels, Form(channels_last=True, bf16=True))),
+        (ours, classifier_training_step(ours, images, labels, Form(channels_last=True, bf16=True))),
         (theirs, network_training_step(theirs, larger, labels, Form())),
     ):
         before = {name: parameter.clone() for name, parameter in network.named_parameters()}
