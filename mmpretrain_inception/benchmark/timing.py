@@ -8,6 +8,10 @@ from statistics import median
 from typing import NamedTuple
 
 
+# Threads of a runtime wait for its next call in a busy loop; until they sleep they take the processor from others.
+_SETTLE_SECONDS = 0.3
+
+
 class Step(NamedTuple):
     """One way of doing a batch of work.
 
@@ -56,6 +60,7 @@ def time_interleaved(
     seconds: list[list[float]] = [[] for _ in steps]
     for number in range(rounds + 1):
         for step, measured in zip(steps, seconds):
+            time.sleep(_SETTLE_SECONDS)
             start = time.perf_counter()
             step.run()
             if number > 0:

@@ -104,6 +104,7 @@ def test_rows_are_timed_and_compared_with_the_first(monkeypatch):
     rows = [Row(name, 'fp32', partial(_step, seconds)) for name, seconds in (('slow', 0.04), ('fast', 0.01))]
     monkeypatch.setitem(ROWS, 'training', rows)
     monkeypatch.setattr('mmpretrain_inception.benchmark.machine._MATRIX_SIZE', 64)
+    monkeypatch.setattr('mmpretrain_inception.benchmark.timing._SETTLE_SECONDS', 0)
 
     results, context = run_benchmark(ARGUMENTS)
 

@@ -9,7 +9,7 @@ from mmpretrain_inception.benchmark.timing import Step, summarize, time_interlea
 
 def test_steps_run_in_turn_and_the_first_run_of_each_is_not_measured(monkeypatch):
     order, now = [], [0]
-    monkeypatch.setattr(timing, 'time', SimpleNamespace(perf_counter=lambda: now[0]))
+    monkeypatch.setattr(timing, 'time', SimpleNamespace(perf_counter=lambda: now[0], sleep=lambda _: None))
 
     def step(name, seconds):
         runs = count()

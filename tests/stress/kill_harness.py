@@ -119,13 +119,13 @@ class Harness:
             if attempt.wait(None if moments is not None else self.delay(), self.signal):
                 break
             kills += 1
+            self.kills += 1
             self.stops += all(process.exitcode == 128 + self.signal for process in attempt.processes)
             self.check(work_dir)
         if not kills:
             self.seconds = min(self.seconds, time.time() - started)
         difference = 'it failed' if attempt.failed else find_difference(reference, end_of(work_dir))
         self.runs += 1
-        self.kills += kills
         self.failures += difference is not None
         print(f'run {self.runs}, saved {name}: {kills} kills, {difference or "ended as the unkilled one"}', flush=True)
         if difference is None:
@@ -133,7 +133,9 @@ class Harness:
         else:
             shutil.copytree(work_dir, Path(tempfile.mkdtemp(prefix='kill_harness_failed_')) / 'run')
 
-    def delay(self) -> float:
+    def delay(self) -> float | None:
+        if self.kills >= self.arguments.kills:
+            return None
         # From kills before the first iteration to several saves; most runs need several attempts.
         return random.uniform(0, 0.8 * self.seconds)
 

@@ -9,18 +9,19 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize(
-    'options',
+    ('options', 'killed'),
     [
-        ('--moments',),
-        ('--kills', '4'),
-        ('--kills', '2', '--ranks', '2'),
-        ('--kills', '2', '--ranks', '2', '--signal', 'SIGTERM'),
+        (('--moments',), '5 times SIGKILL, 3 of them in a save'),
+        (('--kills', '4'), '4 times SIGKILL'),
+        (('--kills', '2', '--ranks', '2'), '2 times SIGKILL'),
+        (('--kills', '2', '--ranks', '2', '--signal', 'SIGTERM'), '2 times SIGTERM'),
     ],
-    ids=' '.join,
+    ids=['at moments of a save', 'at random', 'two processes', 'two processes, by SIGTERM'],
 )
-def test_killed_runs_end_as_one_that_was_not(options, tmp_path):
+def test_killed_runs_end_as_one_that_was_not(options, killed, tmp_path):
     result = run(
         sys.executable, REPOSITORY / 'tests/stress/kill_harness.py', *options, '--folder', tmp_path, cwd=tmp_path
     )
     assert result.returncode == 0, result.stdout + result.stderr
+    assert killed in result.stdout
     assert ' 0 that did not end as the unkilled one' in result.stdout
