@@ -7,7 +7,7 @@
 VENV ?= .venv
 PYTHON ?= python3
 JOBS ?= auto
-# EXTRAS=dev,peers installs the other publishers' code too and runs the tests that compare with it.
+# EXTRAS=dev,peers,deploy installs the other publishers' code and the runtimes too, and runs the tests that need them.
 EXTRAS ?= dev
 
 CONFIG := configs/inception_v3/inception-v3_1xb64_digits-75px.py

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from statistics import median
 from typing import NamedTuple
 
-
 # Threads of a runtime wait for its next call in a busy loop; until they sleep they take the processor from others.
 _SETTLE_SECONDS = 0.3
 
