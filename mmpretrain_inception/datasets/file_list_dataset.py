@@ -43,9 +43,14 @@ class FileListDataset(CustomDataset):
 
     _fully_initialized: bool = False
 
-    def __init__(self, *args: Any, cache_dir: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, cache_dir: str | None = None, classes: Sequence[Any] | str | None = None, **kwargs: Any
+    ) -> None:
         self.cache_dir = cache_dir
-        super().__init__(*args, **kwargs)
+        if classes is not None and not isinstance(classes, str):
+            # `--cfg-options classes=[0,1]` gives numbers.
+            classes = [str(name) for name in classes]
+        super().__init__(*args, classes=classes, **kwargs)
 
     def full_init(self) -> None:
         """List the files, once."""
