@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -10,6 +9,7 @@ from typing import Any, BinaryIO
 import torch
 from torch import Tensor
 
+from mmpretrain_inception.atomic_file import atomic_write
 from mmpretrain_inception.errors import InputError
 
 
@@ -30,18 +30,9 @@ def write_weights(path: str | Path, tensors: Mapping[str, Tensor], meta: Mapping
     writer = _WRITERS.get(path.suffix)
     if writer is None:
         raise InputError(f'weights are written as {" or ".join(_WRITERS)}, but {path} was to be written')
-    partial = path.with_name(f'.{path.name}.{os.getpid()}.part')
-    try:
-        with partial.open('wb') as file:
-            # Clones share no storage, which safetensors refuses and a .pth would store whole for a slice.
-            writer(file, {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}, meta or {})
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    except OSError as error:
-        raise InputError(f'{path} cannot be written: {error.strerror or error}') from error
-    finally:
-        partial.unlink(missing_ok=True)
+    with atomic_write(path) as file:
+        # Clones share no storage, which safetensors refuses and a .pth would store whole for a slice.
+        writer(file, {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}, meta or {})
 
 
 def _write_torch(file: BinaryIO, tensors: dict[str, Tensor], meta: Mapping[str, Any]) -> None:
