@@ -26,6 +26,7 @@ from mmpretrain_inception.errors import BrokenImageError, InputError
 
 # The largest image that is not refused decodes in a few seconds; what takes so long waits for a file system.
 _LONGEST = 120.0
+_LONGEST_TITLE = 30
 
 Load = Callable[[dict[str, Any]], Any]
 
@@ -86,7 +87,9 @@ def find_broken(
     calls = call_in_processes(partial(_check, load), enumerate(paths), min(processes, len(paths)), limit)
     found = {}
     console = Console(stderr=True)
-    for (index, path), result in track(calls, title or '', len(paths), console=console, disable=title is None):
+    # Of a long path the end; else it would push the bar off the line.
+    text = (title or '')[-_LONGEST_TITLE:]
+    for (index, path), result in track(calls, text, len(paths), console=console, disable=title is None):
         if isinstance(result, Lost):
             result = BrokenImage(path, result.reason, _size_of(path), None, None, None, None)
         if result is not None:

@@ -116,7 +116,7 @@ def test_two_processes_skip_as_one(checkpoint, image_folder, tmp_path):
     break_files(image_folder, 'ant/0.jpg', 'bee/3.jpg', 'cat/1.jpg')
     options = ('--data', image_folder, '--skip-broken', '--out-item', 'metrics')
     small = ('--cfg-options', 'test_dataloader.num_workers=0')
-    environment = dict(cwd=tmp_path, PYTHON=sys.executable, PORT='29541')
+    environment = dict(cwd=tmp_path, PYTHON=sys.executable)
     two = ('bash', REPOSITORY / 'tools/dist_test.sh', CONFIG, checkpoint, 2, *options, '--out', 'two.json', *small)
     one = (sys.executable, REPOSITORY / 'tools/test.py', CONFIG, checkpoint, *options, '--out', 'one.json', *small)
     for command in (one, two):

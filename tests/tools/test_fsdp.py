@@ -39,7 +39,6 @@ def train(folder, config, *options, epochs, work_dir='work', settings=()):
         *('--cfg-options', *SMALL, f'train_cfg.max_epochs={epochs}', *settings),
         cwd=folder,
         PYTHON=sys.executable,
-        PORT='29517',
     )
 
 

@@ -114,7 +114,7 @@ def test_two_processes_train_and_evaluate_as_one(trained, tmp_path):
     # 47 images do not divide by two.
     options = ('--cfg-options', *TINY_DIGITS, 'test_dataloader.dataset.indices=47')
     script, distributed_test = REPOSITORY / 'tools/dist_train.sh', REPOSITORY / 'tools/dist_test.sh'
-    environment = dict(cwd=folder, PYTHON=sys.executable, PORT='29511')
+    environment = dict(cwd=folder, PYTHON=sys.executable)
     result = run('bash', script, DIGITS, 2, '--work-dir', tmp_path, *options, **environment)
     assert result.returncode == 0, result.stderr
     checkpoint = tmp_path / 'epoch_1.pth'

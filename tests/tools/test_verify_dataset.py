@@ -14,8 +14,9 @@ FOLDER = CONFIGS / 'inception-v3_1xb32_folder.py'
 pytestmark = pytest.mark.slow
 
 
-def test_a_folder_without_broken_files_is_fine(tool, image_folder):
-    result = tool('verify_dataset.py', image_folder)
+@pytest.mark.parametrize('name', ['images', 'a' * 200])
+def test_a_folder_without_broken_files_is_fine(tool, image_folder, name):
+    result = tool('verify_dataset.py', image_folder.rename(image_folder.with_name(name)))
     assert result.returncode == 0, result.stderr
     assert result.stdout == '36 files checked, 0 broken\n'
     assert '100%' in result.stderr
