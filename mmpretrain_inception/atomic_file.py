@@ -15,10 +15,10 @@ _PARTIAL = '.{name}.{process}.part'
 
 
 @contextmanager
-def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
-    """Open a file that gets its name at the end of the block; an older one of that name stays until then.
+def atomic_path(path: str | Path) -> Iterator[Path]:
+    """Give a name for a file to write within the block, at whose end it gets its own; an older one stays until then.
 
-    The content is on the disk before the name is. A process that is killed within the block leaves a file of another
+    The content is on the disk before its name is. A process that is killed within the block leaves a file of another
     name, which :func:`remove_partial_files` removes.
 
     Args:
@@ -30,17 +30,29 @@ def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
     path = Path(path)
     partial = path.with_name(_PARTIAL.format(name=path.name, process=os.getpid()))
     try:
-        with partial.open('wb') as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
+        yield partial
+        _sync(partial)
         os.replace(partial, path)
-        _sync_folder(path.parent)
+        _sync(path.parent)
     except OSError as error:
         before = '; the older file of that name is as it was' if path.exists() else ''
         raise InputError(f'{path} cannot be written: {error.strerror or error}{before}') from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
+    """Open a file to write within the block; it is there whole or not at all, as by :func:`atomic_path`.
+
+    Args:
+        path: The file. Its folder has to exist.
+
+    Raises:
+        InputError: If it cannot be written.
+    """
+    with atomic_path(path) as partial, partial.open('wb') as file:
+        yield file
 
 
 def remove_partial_files(folder: str | Path) -> None:
@@ -49,9 +61,9 @@ def remove_partial_files(folder: str | Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _sync_folder(folder: Path) -> None:
-    # A new name is on the disk when its folder is.
-    descriptor = os.open(folder, os.O_RDONLY)
+def _sync(path: Path) -> None:
+    """Wait until a file's content, or the names in a folder, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

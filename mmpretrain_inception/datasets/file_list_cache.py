@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 import zlib
 from concurrent.futures import Executor
 from contextlib import suppress
@@ -20,7 +19,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mmpretrain_inception.atomic_file import atomic_write
 from mmpretrain_inception.datasets.file_list import FileList
+from mmpretrain_inception.errors import InputError
 
 # Of folders, relative to that of the list: when entries were last added or removed, and when that time was last set.
 Times = dict[str, list[int]]
@@ -75,26 +76,15 @@ def write_cache(cache_dir: str, settings: Settings, files: FileList, times: Time
         return
     description = json.dumps(dict(settings=settings, times=times)).encode()
     path = _path(cache_dir, settings)
-    with suppress(OSError):
+    with suppress(OSError, InputError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, _pack(files, description))
+        with atomic_write(path) as file:
+            np.save(file, _pack(files, description), allow_pickle=False)
 
 
 def _path(cache_dir: str, settings: Settings) -> Path:
     key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
     return Path(cache_dir) / f'{key[:32]}.npy'
-
-
-def _replace(path: Path, content: NDArray[np.int64]) -> None:
-    """Write a file that is there whole or not at all, whoever else writes it."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix='.tmp', delete=False) as temporary:
-        try:
-            np.save(temporary, content, allow_pickle=False)
-            temporary.close()
-            os.replace(temporary.name, path)
-        except BaseException:
-            os.unlink(temporary.name)
-            raise
 
 
 def _pack(files: FileList, description: bytes) -> NDArray[np.int64]:

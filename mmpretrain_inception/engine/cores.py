@@ -21,6 +21,11 @@ def available_cores() -> int:
     return bound if quota is None else max(1, min(bound, round(quota)))
 
 
+def cores_per_process() -> int:
+    """Return how many of :func:`available_cores` each process of a run has: 0 if there are more processes."""
+    return available_cores() // int(os.environ.get('LOCAL_WORLD_SIZE', '1'))
+
+
 def _quota() -> float | None:
     """Return the share of time as a number of cores, or None without a limit."""
     try:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import warnings
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -12,6 +12,7 @@ from mmengine.dist import barrier, is_main_process
 from torch import Tensor, nn
 from torch.distributed.fsdp import FullyShardedDataParallel as FSDP  # noqa: N817 - its usual name
 
+from mmpretrain_inception.atomic_file import atomic_path
 from mmpretrain_inception.registry import STRATEGIES
 
 # mmengine and this module store state by the functions of FSDP that torch replaces by a newer interface.
@@ -64,11 +65,14 @@ class FSDPStrategy(_FSDPStrategy):
         self.optim_wrapper.load_state_dict(FSDP.optim_state_dict_to_load(self.model, optimizer, state_dict))
 
     def save_checkpoint(self, filename: str, **kwargs: Any) -> None:
-        """Save a whole checkpoint under a name that it gets when it is whole."""
-        partial = f'{filename}.partial'
-        super().save_checkpoint(partial, **kwargs)
-        if is_main_process():
-            os.replace(partial, filename)
+        """Save a whole checkpoint, atomically.
+
+        Raises:
+            InputError: If it cannot be written. An older one of that name is then as it was.
+        """
+        # The main process writes for all.
+        with atomic_path(filename) if is_main_process() else nullcontext(filename) as path:
+            super().save_checkpoint(str(path), **kwargs)
         barrier()
 
 

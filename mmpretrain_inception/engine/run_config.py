@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from argparse import Namespace
 from copy import deepcopy
 from pathlib import Path
@@ -16,7 +15,7 @@ from mmpretrain_inception.deploy.backends import is_exported
 from mmpretrain_inception.deploy.evaluate import check_options, use_exported
 from mmpretrain_inception.engine.checkpoint_files import LAST, list_checkpoints
 from mmpretrain_inception.engine.config_file import load_config, merge_options
-from mmpretrain_inception.engine.cores import available_cores
+from mmpretrain_inception.engine.cores import cores_per_process
 from mmpretrain_inception.engine.ensemble_config import list_members, use_members
 from mmpretrain_inception.engine.fsdp_config import check_sharding, drop_sharding
 from mmpretrain_inception.errors import InputError, UsageError
@@ -261,10 +260,8 @@ def _use_tta(cfg: Config) -> None:
 
 
 def _set_loader_defaults(cfg: Config) -> None:
-    processes = int(os.environ.get('LOCAL_WORLD_SIZE', '1'))
-    workers = min(_MOST_WORKERS, available_cores() // processes)
     defaults: dict[str, Any] = dict(
-        num_workers=workers,
+        num_workers=min(_MOST_WORKERS, cores_per_process()),
         # Page-locked memory speeds the copy to a GPU; without one it only warns.
         pin_memory=torch.cuda.is_available(),
         persistent_workers=True,

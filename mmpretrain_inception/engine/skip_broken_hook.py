@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from mmengine.dataset import BaseDataset
@@ -11,7 +10,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mmpretrain_inception.datasets.verify import find_broken, source_of
-from mmpretrain_inception.engine.cores import available_cores
+from mmpretrain_inception.engine.cores import cores_per_process
 from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.registry import HOOKS
 
@@ -68,7 +67,6 @@ def _broken_of(dataset: Any) -> dict[int, str]:
     source = source_of(dataset, 'the test dataset')
     share = range(get_rank(), len(dataset), get_world_size())
     paths = [source.paths[index] for index in share]
-    processes = max(available_cores() // int(os.environ.get('LOCAL_WORLD_SIZE', '1')), 1)
-    found = find_broken(paths, source.load, processes, 'verifying' if is_main_process() else None)
+    found = find_broken(paths, source.load, max(cores_per_process(), 1), 'verifying' if is_main_process() else None)
     mine = {share[position]: f'{image.path}: {image.reason}' for position, image in found.items()}
     return dict(sorted(item for part in all_gather_object(mine) for item in part.items()))

@@ -1,8 +1,15 @@
 import re
+import tempfile
+from collections import Counter
+from copy import deepcopy
+from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from mmengine.config import Config
+from mmengine.registry import DATASETS
 from support import CONFIGS
 
 from mmpretrain_inception.datasets.folder_config import keep_file_lists, use_image_folder
@@ -23,6 +30,35 @@ def test_number_and_names_of_the_classes_reach_every_place(cfg, image_folder):
         dataset = cfg[f'{phase}_dataloader'].dataset
         assert dataset.classes == ['ant', 'bee', 'cat']
         assert (dataset.data_root, dataset.data_prefix) == (str(image_folder), split)
+
+
+# Every name that a folder can have, but for hidden ones, which are no classes.
+names = st.text(st.characters(exclude_characters='/\0', exclude_categories=['Cs']), min_size=1, max_size=12).filter(
+    lambda name: not name.startswith('.')
+)
+
+
+@pytest.fixture(scope='module')
+def folder_config():
+    return Config.fromfile(CONFIGS / 'inception-v3_1xb32_folder.py')
+
+
+@given(sizes=st.dictionaries(names, st.integers(1, 3), min_size=2, max_size=6))
+def test_whatever_folders_are_called_they_are_the_classes_of_their_images(folder_config, sizes):
+    cfg = deepcopy(folder_config)
+    with tempfile.TemporaryDirectory() as folder:
+        for name, size in sizes.items():
+            (Path(folder) / 'train' / name).mkdir(parents=True)
+            for index in range(size):
+                (Path(folder) / 'train' / name / f'{index}.jpg').touch()
+        cfg.image_folder = folder
+        use_image_folder(cfg)
+        dataset = DATASETS.build({**cfg.train_dataloader.dataset, 'pipeline': []})
+        images = [dataset.get_data_info(index) for index in range(len(dataset))]
+    assert cfg.model.head.num_classes == len(sizes)
+    assert dataset.metainfo['classes'] == tuple(sorted(sizes))
+    assert Counter(dataset.metainfo['classes'][image['gt_label']] for image in images) == sizes
+    assert all(Path(image['img_path']).parent.name == sorted(sizes)[image['gt_label']] for image in images)
 
 
 def test_the_classes_of_a_checkpoint_come_first(cfg, tmp_path):

@@ -1,6 +1,8 @@
 from argparse import Namespace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from mmengine.config import Config
 from mmpretrain.registry import MODELS
 from support import CONFIGS
@@ -67,6 +69,24 @@ def test_checkpoints_come_from_the_command_line_or_the_config(cfg, checkpoints, 
 def test_checkpoints_that_are_missing_or_too_many(cfg, checkpoints, message):
     with pytest.raises(UsageError, match=message):
         list_members(cfg, checkpoints, 'c.py')
+
+
+declared = st.fixed_dictionaries({}, optional=dict(checkpoint=st.just('own.pth'), config=st.just('own.py')))
+
+
+@given(members=st.lists(declared, max_size=5), checkpoints=st.lists(st.text(min_size=1), max_size=5))
+def test_every_member_has_one_checkpoint_and_its_own_config_or_the_user_is_told(members, checkpoints):
+    own = [member.get('checkpoint') for member in members]
+    missing = not checkpoints and (not own or None in own)
+    other_number = checkpoints and own and len(checkpoints) != len(own)
+    if missing or other_number:
+        with pytest.raises(UsageError, match=r'^c\.py: .*checkpoint'):
+            list_members(ensemble_of(*members), checkpoints, 'c.py')
+        return
+    found = list_members(ensemble_of(*members), checkpoints, 'c.py')
+    assert [member.checkpoint for member in found] == (checkpoints or own)
+    # Without an ensemble in the config all are of the config itself.
+    assert [member.config for member in found] == [member.get('config') for member in members or [{}] * len(found)]
 
 
 def test_one_checkpoint_is_loaded_by_the_runner(configs):

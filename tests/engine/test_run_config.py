@@ -4,6 +4,7 @@ import pytest
 import torch
 from support import CONFIGS
 
+from mmpretrain_inception.engine import cores as cores_module
 from mmpretrain_inception.engine import run_config
 from mmpretrain_inception.errors import InputError, UsageError
 
@@ -69,7 +70,7 @@ def test_amp_takes_bfloat16_where_the_device_has_it(monkeypatch, cuda, bf16, wra
 
 @pytest.mark.parametrize(('cores', 'processes', 'workers'), [(2, 1, 2), (64, 1, 8), (64, 32, 2), (1, 2, 0)])
 def test_workers_come_from_the_machine_unless_the_config_says(monkeypatch, cores, processes, workers):
-    monkeypatch.setattr(run_config, 'available_cores', lambda: cores)
+    monkeypatch.setattr(cores_module, 'available_cores', lambda: cores)
     monkeypatch.setenv('LOCAL_WORLD_SIZE', str(processes))
     loader = for_training(IN1K).train_dataloader
     assert loader.num_workers == workers
