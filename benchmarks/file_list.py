@@ -1,12 +1,13 @@
 """How fast a folder of 1.28 million images starts, and how much memory its workers take.
 
-    python benchmarks/file_list.py [--files 1280000] [--classes 1000] [--workers 4] [--dataset ImageFolder]
+    python benchmarks/file_list.py [--files 1280000] [--classes 1000] [--workers 4] [--cold]
 
 It makes the folder in a temporary one (hard links of a few JPEG files of 500 x 375), and starts a fresh process three
 times: without a cache of the file list, with the one that the first has written, and, to compare, with mmpretrain's
 own dataset. Each builds the loader as the Runner does, takes the first batch of 32, and reports the seconds from before
 the dataset is built (imports are not counted) and the memory of the process and its workers: the sum of their
-proportional set sizes, which counts what they share once. Linux only.
+proportional set sizes, which counts what they share once. With ``--cold`` the system first forgets, before each start,
+what it knows of the disk, as after booting; that takes root. Linux only.
 """
 
 from __future__ import annotations
@@ -90,8 +91,11 @@ def _proportional_size(process: str) -> int:
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith('Pss:'))
 
 
-def measure(root: Path, dataset: str, workers: int) -> dict[str, float]:
+def measure(root: Path, dataset: str, workers: int, cold: bool) -> dict[str, float]:
     """Measure in a process of its own."""
+    if cold:
+        os.sync()
+        Path('/proc/sys/vm/drop_caches').write_text('3')
     command = [sys.executable, __file__, '--root', str(root), '--dataset', dataset, '--workers', str(workers)]
     result = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(result.stdout.splitlines()[-1])
@@ -104,6 +108,7 @@ def main() -> None:
     parser.add_argument('--classes', type=int, default=1000, help='number of classes; default: 1,000')
     parser.add_argument('--workers', type=int, default=4, help='workers of the loader; default: 4')
     parser.add_argument('--dataset', default='mmpretrain_inception.ImageFolder', help='default: %(default)s')
+    parser.add_argument('--cold', action='store_true', help="drop the system's caches before each start")
     parser.add_argument('--directory', help='where to make the temporary folder; default: the system decides')
     parser.add_argument('--root', help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -115,11 +120,8 @@ def main() -> None:
         make_folder(root, args.files, args.classes)
         # A list of folders that have changed a moment ago is not kept.
         time.sleep(3)
-        rows = dict(
-            first=measure(root, args.dataset, args.workers),
-            second=measure(root, args.dataset, args.workers),
-            mmpretrain=measure(root, 'CustomDataset', args.workers),
-        )
+        starts = dict(first=args.dataset, second=args.dataset, mmpretrain='CustomDataset')
+        rows = {name: measure(root, dataset, args.workers, args.cold) for name, dataset in starts.items()}
     print(f'{"start":12}{"listed, s":>12}{"first batch, s":>16}{"memory, GB":>12}{"against the first":>20}')
     for name, row in rows.items():
         ratio = row['first_batch_s'] / rows['first']['first_batch_s']
