@@ -3,6 +3,7 @@
 import argparse
 
 from arguments import add_config_options
+from huge_pages import use_huge_pages
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -82,6 +83,7 @@ if __name__ == '__main__':
     args = parser.parse_args()
     if not args.out.endswith('.json'):
         parser.error(f'--out {args.out}: a file ending in .json was expected')
+    use_huge_pages()
     # Imported after parsing: torch and mmpretrain take seconds.
     from pathlib import Path
 

@@ -3,6 +3,7 @@
 import argparse
 
 from arguments import add_run_arguments, parse
+from huge_pages import use_huge_pages
 
 # What mmengine can write.
 WRITABLE = {'pred': ('.pkl', '.pickle'), 'metrics': ('.json', '.yaml', '.yml', '.pkl', '.pickle')}
@@ -63,6 +64,7 @@ if __name__ == '__main__':
         parser.error(
             f'--out {args.out}: a file ending in {" or ".join(WRITABLE[args.out_item or "pred"])} was expected'
         )
+    use_huge_pages()
     # Imported after parsing: torch and mmpretrain take seconds.
     from mmengine import dump
     from mmengine.dist import is_main_process

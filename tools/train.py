@@ -3,6 +3,7 @@
 import argparse
 
 from arguments import add_run_arguments, parse
+from huge_pages import use_huge_pages
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -39,6 +40,7 @@ def main() -> None:
 
 if __name__ == '__main__':
     args = parse(build_parser())
+    use_huge_pages()
     # Imported after parsing: torch and mmpretrain take seconds.
     from mmpretrain_inception.cli import run_tool
     from mmpretrain_inception.engine.launch import build_runner

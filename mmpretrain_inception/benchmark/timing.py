@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable, Sequence
 from statistics import median
@@ -46,7 +47,8 @@ def time_interleaved(
 ) -> list[list[float]]:
     """Time the steps in turn, round after round, so that what else the machine does meets all of them alike.
 
-    Each step runs once before, unmeasured: it compiles, allocates, and fills caches then.
+    Each round has an order of its own, the same in every run, since a step can leave memory or caches in a state that
+    helps or hinders the next one. Each step runs once before, unmeasured: it compiles, allocates, and fills caches then.
 
     Args:
         steps: What to time.
@@ -57,8 +59,11 @@ def time_interleaved(
         Seconds: for each step one number a round.
     """
     seconds: list[list[float]] = [[] for _ in steps]
+    order = list(zip(steps, seconds))
+    shuffle = random.Random(0).shuffle
     for number in range(rounds + 1):
-        for step, measured in zip(steps, seconds):
+        shuffle(order)
+        for step, measured in order:
             time.sleep(_SETTLE_SECONDS)
             start = time.perf_counter()
             step.run()

@@ -89,6 +89,43 @@ class BasicConv2d(BaseModule):
         self.bn = nn.Identity()
 
 
+class PooledConv2d(BasicConv2d):
+    """A pool and a 1x1 convolution behind it, normalised: the last branch of a block.
+
+    An average over space and a sum over channels can be taken in either order. In training the average comes behind
+    the kernel, where there are a quarter to an eighth of the channels and no map has to be kept for its gradient; in
+    evaluation before it, as in the publishers' code, so that outputs equal theirs to the last bit.
+
+    Args:
+        in_channels: Channels of the input.
+        out_channels: Channels of the output.
+        pool: A pool that keeps height and width.
+        norm_cfg: As of :class:`BasicConv2d`.
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, pool: nn.Module, norm_cfg: dict[str, Any] | None = BATCH_NORM
+    ) -> None:
+        super().__init__(in_channels, out_channels, 1, norm_cfg=norm_cfg)
+        self.pool = pool
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, in_channels, H, W) to (N, out_channels, H, W)."""
+        # A bias would be averaged with the zeros of the padding.
+        if self.training and isinstance(self.pool, nn.AvgPool2d) and self.conv.bias is None:
+            return self.relu(self.bn(self.pool(self.conv(x))))
+        return super().forward(self.pool(x))
+
+
+def average_pool(count_include_pad: bool) -> nn.AvgPool2d:
+    """Return the average of 3x3 pixels that keeps height and width.
+
+    Args:
+        count_include_pad: Whether the zeros of the padding count.
+    """
+    return nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=count_include_pad)
+
+
 class InceptionA(BaseModule):
     """Block of the 35x35 grid (figure 5): ``Mixed_5b``, ``Mixed_5c``, ``Mixed_5d``.
 
@@ -117,15 +154,14 @@ class InceptionA(BaseModule):
         self.branch3x3dbl_2 = conv(64, 96, 3, padding=1)
         self.branch3x3dbl_3 = conv(96, 96, 3, padding=1)
 
-        self.pool = nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=count_include_pad)
-        self.branch_pool = conv(in_channels, pool_features, 1)
+        self.branch_pool = PooledConv2d(in_channels, pool_features, average_pool(count_include_pad), norm_cfg)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, in_channels, H, W) to (N, 224 + pool_features, H, W)."""
         branch1x1 = self.branch1x1(x)
         branch5x5 = self.branch5x5_2(self.branch5x5_1(x))
         branch3x3dbl = self.branch3x3dbl_3(self.branch3x3dbl_2(self.branch3x3dbl_1(x)))
-        branch_pool = self.branch_pool(self.pool(x))
+        branch_pool = self.branch_pool(x)
         return torch.cat([branch1x1, branch5x5, branch3x3dbl, branch_pool], dim=1)
 
 
@@ -188,8 +224,7 @@ class InceptionC(BaseModule):
         self.branch7x7dbl_4 = conv(channels_7x7, channels_7x7, **column)
         self.branch7x7dbl_5 = conv(channels_7x7, 192, **row)
 
-        self.pool = nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=count_include_pad)
-        self.branch_pool = conv(in_channels, 192, 1)
+        self.branch_pool = PooledConv2d(in_channels, 192, average_pool(count_include_pad), norm_cfg)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, in_channels, H, W) to (N, 768, H, W)."""
@@ -197,7 +232,7 @@ class InceptionC(BaseModule):
         branch7x7 = self.branch7x7_3(self.branch7x7_2(self.branch7x7_1(x)))
         branch7x7dbl = self.branch7x7dbl_3(self.branch7x7dbl_2(self.branch7x7dbl_1(x)))
         branch7x7dbl = self.branch7x7dbl_5(self.branch7x7dbl_4(branch7x7dbl))
-        branch_pool = self.branch_pool(self.pool(x))
+        branch_pool = self.branch_pool(x)
         return torch.cat([branch1x1, branch7x7, branch7x7dbl, branch_pool], dim=1)
 
 
@@ -262,9 +297,8 @@ class InceptionE(BaseModule):
         self.branch3x3dbl_3a = conv(384, 384, **row)
         self.branch3x3dbl_3b = conv(384, 384, **column)
 
-        average = nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=count_include_pad)
-        self.pool = nn.MaxPool2d(3, stride=1, padding=1) if max_pool else average
-        self.branch_pool = conv(in_channels, 192, 1)
+        pool = nn.MaxPool2d(3, stride=1, padding=1) if max_pool else average_pool(count_include_pad)
+        self.branch_pool = PooledConv2d(in_channels, 192, pool, norm_cfg)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, in_channels, H, W) to (N, 2048, H, W)."""
@@ -273,5 +307,5 @@ class InceptionE(BaseModule):
         branch3x3 = [self.branch3x3_2a(branch3x3), self.branch3x3_2b(branch3x3)]
         branch3x3dbl = self.branch3x3dbl_2(self.branch3x3dbl_1(x))
         branch3x3dbl = [self.branch3x3dbl_3a(branch3x3dbl), self.branch3x3dbl_3b(branch3x3dbl)]
-        branch_pool = self.branch_pool(self.pool(x))
+        branch_pool = self.branch_pool(x)
         return torch.cat([branch1x1, *branch3x3, *branch3x3dbl, branch_pool], dim=1)

@@ -7,7 +7,7 @@ from mmpretrain_inception.benchmark import timing
 from mmpretrain_inception.benchmark.timing import Step, summarize, time_interleaved
 
 
-def test_steps_run_in_turn_and_the_first_run_of_each_is_not_measured(monkeypatch):
+def test_steps_run_once_a_round_in_changing_order_and_the_first_run_of_each_is_not_measured(monkeypatch):
     order, now = [], [0]
     monkeypatch.setattr(timing, 'time', SimpleNamespace(perf_counter=lambda: now[0], sleep=lambda _: None))
 
@@ -20,10 +20,12 @@ def test_steps_run_in_turn_and_the_first_run_of_each_is_not_measured(monkeypatch
 
         return Step(name, 8, run)
 
-    seconds = time_interleaved([step('first', 1), step('second', 2)], rounds=3)
+    seconds = time_interleaved([step('first', 1), step('second', 2), step('third', 3)], rounds=7)
 
-    assert order == ['first', 'second'] * 4
-    assert seconds == [[1, 1, 1], [2, 2, 2]]
+    rounds = [tuple(order[start : start + 3]) for start in range(0, 24, 3)]
+    assert all(sorted(names) == ['first', 'second', 'third'] for names in rounds)
+    assert len(set(rounds)) > 1
+    assert seconds == [[1] * 7, [2] * 7, [3] * 7]
 
 
 def test_the_ratio_is_that_within_a_round_so_that_a_slow_round_of_the_machine_does_not_count():

@@ -1,8 +1,10 @@
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional
 
 from mmpretrain_inception import InceptionV3
+from mmpretrain_inception.models.blocks import PooledConv2d, average_pool
 from mmpretrain_inception.models.inception_head import InceptionAux
 
 POOLED_BLOCKS = [
@@ -30,12 +32,34 @@ def aux(randomise):
 def test_average_pool_divides_by(backbones, name, counted, expected):
     block = getattr(backbones[counted], name)
     pooled = []
-    handle = block.branch_pool.register_forward_pre_hook(lambda _, args: pooled.append(args[0]))
+    handle = block.branch_pool.conv.register_forward_pre_hook(lambda _, args: pooled.append(args[0]))
     in_channels = block.branch_pool.conv.in_channels
     with torch.no_grad():
         block(GRID.expand(1, in_channels, 3, 3))
     handle.remove()
     torch.testing.assert_close(pooled[0], expected.expand(1, in_channels, 3, 3))
+
+
+@pytest.mark.parametrize(
+    ('pool', 'norm'), [(average_pool(True), 'BN'), (average_pool(False), 'BN'), (average_pool(True), None),
+                       (nn.MaxPool2d(3, 1, 1), 'BN')], ids=['zeros', 'pixels', 'bias', 'maximum'],
+)  # fmt: skip
+def test_in_training_the_pool_commutes_with_the_kernel_or_comes_first(randomise, pool, norm):
+    branch = randomise(PooledConv2d(6, 4, pool, norm and dict(type=norm)).double()).train()
+    maps, weights = torch.randn(2, 6, 5, 7, dtype=torch.double), torch.randn(2, 4, 5, 7, dtype=torch.double)
+    expected = branch.relu(branch.bn(branch.conv(pool(maps))))
+    computed = branch(maps)
+    torch.testing.assert_close(computed, expected, rtol=1e-12, atol=1e-12)
+    gradients = [torch.autograd.grad((y * weights).sum(), branch.conv.parameters()) for y in (computed, expected)]
+    torch.testing.assert_close(*gradients, rtol=1e-10, atol=1e-10)
+
+
+def test_in_training_averages_are_of_the_fewer_channels():
+    branch, averaged = PooledConv2d(6, 4, average_pool(True)).train(), []
+    branch.pool.register_forward_pre_hook(lambda _, args: averaged.append(args[0].shape[1]))
+    branch(torch.randn(2, 6, 5, 5))
+    branch.eval()(torch.randn(2, 6, 5, 5))
+    assert averaged == [4, 6]
 
 
 def cropped(kernel, height, width):
