@@ -48,7 +48,8 @@ def time_interleaved(
     """Time the steps in turn, round after round, so that what else the machine does meets all of them alike.
 
     Each round has an order of its own, the same in every run, since a step can leave memory or caches in a state that
-    helps or hinders the next one. Each step runs once before, unmeasured: it compiles, allocates, and fills caches then.
+    helps or hinders the next one. Each step runs once before, unmeasured: it compiles, allocates, and fills caches
+    then.
 
     Args:
         steps: What to time.
