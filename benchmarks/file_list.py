@@ -1,13 +1,14 @@
 """How fast a folder of 1.28 million images starts, and how much memory its workers take.
 
-    python benchmarks/file_list.py [--files 1280000] [--classes 1000] [--workers 4] [--cold]
+    python benchmarks/file_list.py [--files 1280000] [--classes 1000] [--workers 4] [--rounds 5]
+        [--cold]
 
-It makes the folder in a temporary one (hard links of a few JPEG files of 500 x 375), and starts a fresh process three
-times: without a cache of the file list, with the one that the first has written, and, to compare, with mmpretrain's
-own dataset. Each builds the loader as the Runner does, takes the first batch of 32, and reports the seconds from before
-the dataset is built (imports are not counted) and the memory of the process and its workers: the sum of their
-proportional set sizes, which counts what they share once. With ``--cold`` the system first forgets, before each start,
-what it knows of the disk, as after booting; that takes root. Linux only.
+It makes the folder in a temporary one (hard links of a few JPEG files of 500 x 375), and in every round starts a fresh
+process three times: without a cache of the file list, with the one that the first has written, and, to compare, with
+mmpretrain's own dataset. Each builds the loader as the Runner does, takes the first batch of 32, and reports the
+seconds from before the dataset is built (imports are not counted) and the memory of the process and its workers: the
+sum of their proportional set sizes, which counts what they share once. With ``--cold`` the system first forgets, before
+each start, what it knows of the disk, as after booting; that takes root. Linux only.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from statistics import median
 
 # ext4 allows 65,000 names of one file.
 LINKS = 60_000
@@ -102,12 +105,13 @@ def measure(root: Path, dataset: str, workers: int, cold: bool) -> dict[str, flo
 
 
 def main() -> None:
-    """Make the folder, measure, and print a table."""
+    """Make the folder, measure, and print a table of medians."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--files', type=int, default=1_280_000, help='number of files; default: 1,280,000')
     parser.add_argument('--classes', type=int, default=1000, help='number of classes; default: 1,000')
     parser.add_argument('--workers', type=int, default=4, help='workers of the loader; default: 4')
     parser.add_argument('--dataset', default='mmpretrain_inception.ImageFolder', help='default: %(default)s')
+    parser.add_argument('--rounds', type=int, default=5, help='how often each starts; default: 5')
     parser.add_argument('--cold', action='store_true', help="drop the system's caches before each start")
     parser.add_argument('--directory', help='where to make the temporary folder; default: the system decides')
     parser.add_argument('--root', help=argparse.SUPPRESS)
@@ -121,13 +125,15 @@ def main() -> None:
         # A list of folders that have changed a moment ago is not kept.
         time.sleep(3)
         starts = dict(first=args.dataset, second=args.dataset, mmpretrain='CustomDataset')
-        rows = {name: measure(root, dataset, args.workers, args.cold) for name, dataset in starts.items()}
+        rounds = []
+        for _ in range(args.rounds):
+            shutil.rmtree(root / 'lists', ignore_errors=True)
+            rounds.append({name: measure(root, dataset, args.workers, args.cold) for name, dataset in starts.items()})
     print(f'{"start":12}{"listed, s":>12}{"first batch, s":>16}{"memory, GB":>12}{"against the first":>20}')
-    for name, row in rows.items():
-        ratio = row['first_batch_s'] / rows['first']['first_batch_s']
-        print(
-            f'{name:12}{row["listed_s"]:12.2f}{row["first_batch_s"]:16.2f}{row["memory_gb"]:12.2f}{ratio:20.2f}',
-        )
+    for name in starts:
+        listed, batch, memory = (median(row[name][key] for row in rounds) for key in rounds[0][name])
+        ratio = median(row[name]['first_batch_s'] / row['first']['first_batch_s'] for row in rounds)
+        print(f'{name:12}{listed:12.2f}{batch:16.2f}{memory:12.2f}{ratio:20.2f}')
 
 
 if __name__ == '__main__':
