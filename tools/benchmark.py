@@ -3,14 +3,13 @@
 import argparse
 
 from arguments import add_config_options
-from huge_pages import use_huge_pages
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the options."""
     parser = argparse.ArgumentParser(
         description='Time inference and training steps of a model, of the networks of mmpretrain, torchvision and '
-        'timm, and of exported files, in turn in one process.'
+        'timm, and of exported files: each in a process of its own, all in turn, round after round.'
     )
     parser.add_argument('config', help='config file, or PACKAGE::PATH')
     parser.add_argument('checkpoint', nargs='?', help='checkpoint file or address; default: weights as initialised')
@@ -83,7 +82,6 @@ if __name__ == '__main__':
     args = parser.parse_args()
     if not args.out.endswith('.json'):
         parser.error(f'--out {args.out}: a file ending in .json was expected')
-    use_huge_pages()
     # Imported after parsing: torch and mmpretrain take seconds.
     from pathlib import Path
 

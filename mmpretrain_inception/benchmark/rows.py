@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import torch
@@ -27,6 +28,7 @@ class Subject(NamedTuple):
         checkpoint: Its weights. None: as initialised.
         size: Height and width of the images, in pixels.
         device: Where to run; runtimes other than PyTorch run on the CPU.
+        threads: PyTorch's threads. None: as many as it takes by itself.
         folder: An empty folder for exported files.
     """
 
@@ -34,6 +36,7 @@ class Subject(NamedTuple):
     checkpoint: str | None
     size: tuple[int, int]
     device: torch.device
+    threads: int | None
     folder: Path
 
     @property
@@ -73,11 +76,13 @@ class Row(NamedTuple):
         name: Whose network, in what form.
         precision: 'fp32', 'bf16' or 'int8'.
         build: From the subject and a batch size, a function that does one step.
+        environment: Variables that its process has. Defaults to none.
     """
 
     name: str
     precision: str
     build: Callable[[Subject, int], Callable[[], object]]
+    environment: Mapping[str, str] = MappingProxyType({})
 
 
 def _infer(publisher: str, form: Form, subject: Subject, batch_size: int) -> Callable[[], object]:
@@ -109,11 +114,15 @@ _ENDINGS = {'onnx': '.onnx', 'openvino': '.xml'}
 # Ranges of activations that are roughly right: only the speed of int8 is looked at here.
 _CALIBRATION = 8
 
+# Our tools set it (tools/huge_pages.py), those of other publishers do not.
+_TOOLS = dict(THP_MEM_ALLOC_ENABLE='1')
+
 _SHIPPED = Form()
 _OURS = Form(channels_last=True)
 _OURS_BF16 = _OURS._replace(bf16=True)
 _DEPLOY = _OURS._replace(deploy=True)
 _DEPLOY_BF16 = _OURS_BF16._replace(deploy=True)
+_COMPILED = _DEPLOY_BF16._replace(compiled=True)
 
 ROWS: dict[str, list[Row]] = {
     'inference': [
@@ -122,11 +131,11 @@ ROWS: dict[str, list[Row]] = {
         Row('timm, as shipped', 'fp32', partial(_infer, 'timm', _SHIPPED)),
         Row('torchvision, channels_last, bf16', 'bf16', partial(_infer, 'torchvision', _OURS_BF16)),
         Row('timm, channels_last, bf16', 'bf16', partial(_infer, 'timm', _OURS_BF16)),
-        Row('ours', 'fp32', partial(_infer, 'ours', _OURS)),
-        Row('ours, --deploy', 'fp32', partial(_infer, 'ours', _DEPLOY)),
-        Row('ours, --amp', 'bf16', partial(_infer, 'ours', _OURS_BF16)),
-        Row('ours, --deploy --amp', 'bf16', partial(_infer, 'ours', _DEPLOY_BF16)),
-        Row('ours, compiled, --deploy --amp', 'bf16', partial(_infer, 'ours', _DEPLOY_BF16._replace(compiled=True))),
+        Row('ours', 'fp32', partial(_infer, 'ours', _OURS), _TOOLS),
+        Row('ours, --deploy', 'fp32', partial(_infer, 'ours', _DEPLOY), _TOOLS),
+        Row('ours, --amp', 'bf16', partial(_infer, 'ours', _OURS_BF16), _TOOLS),
+        Row('ours, --deploy --amp', 'bf16', partial(_infer, 'ours', _DEPLOY_BF16), _TOOLS),
+        Row('ours, compiled, --deploy --amp', 'bf16', partial(_infer, 'ours', _COMPILED), _TOOLS),
         Row('ONNX Runtime, torchvision', 'fp32', partial(_run_file, 'torchvision', 'onnx')),
         Row('ONNX Runtime, ours', 'fp32', partial(_run_file, 'ours', 'onnx')),
         Row('OpenVINO, torchvision', 'fp32', partial(_run_file, 'torchvision', 'openvino')),
@@ -146,7 +155,7 @@ ROWS: dict[str, list[Row]] = {
             'bf16',
             partial(_train, 'timm with auxiliary classifier', _OURS_BF16),
         ),
-        Row('ours', 'fp32', partial(_train, 'ours', _OURS)),
-        Row('ours, --amp', 'bf16', partial(_train, 'ours', _OURS_BF16)),
+        Row('ours', 'fp32', partial(_train, 'ours', _OURS), _TOOLS),
+        Row('ours, --amp', 'bf16', partial(_train, 'ours', _OURS_BF16), _TOOLS),
     ],
 }

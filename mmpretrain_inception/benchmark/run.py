@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import tempfile
 from argparse import Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from mmengine.utils import ProgressBar
 
-from mmpretrain_inception.benchmark.machine import describe_machine, matrix_product, peak_memory
+from mmpretrain_inception.benchmark.machine import describe_machine, matrix_product
 from mmpretrain_inception.benchmark.report import Result
+from mmpretrain_inception.benchmark.row_process import RowProcess, finished
 from mmpretrain_inception.benchmark.rows import ROWS, Row, Subject
 from mmpretrain_inception.benchmark.timing import Step, summarize, time_interleaved
 from mmpretrain_inception.engine.config_file import load_config, merge_options
@@ -47,7 +50,7 @@ def run_benchmark(args: Namespace) -> tuple[list[Result], dict[str, Any]]:
     batch_sizes = dict(inference=args.batch_sizes, training=args.train_batch_sizes)
     results = []
     with tempfile.TemporaryDirectory() as folder:
-        subject = Subject(cfg, args.checkpoint, tuple(args.shape), device, Path(folder))
+        subject = Subject(cfg, args.checkpoint, tuple(args.shape), device, args.threads, Path(folder))
         for phase in args.phases:
             rows = _chosen(ROWS[phase], args.only)
             for batch_size in batch_sizes[phase]:
@@ -77,17 +80,18 @@ def _time_group(
     subject: Subject, phase: str, rows: Sequence[Row], batch_size: int, rounds: int, multiply_adds: int
 ) -> list[Result]:
     print(f'{phase}, batch {batch_size}: {len(rows)} rows, {rounds} rounds', flush=True)
-    steps = [Step(row.name, batch_size, _finished(row.build(subject, batch_size), subject.device)) for row in rows]
     products = {name: matrix_product(dtype, subject.device) for name, dtype in _LIMITS.items()}
-    limits = [Step(name, 1, _finished(run, subject.device)) for name, (run, _) in products.items()]
-    progress = ProgressBar((len(steps) + len(limits)) * (rounds + 1))
-    seconds = time_interleaved([*steps, *limits], rounds, progress.update)
-    print()
+    limits = [Step(name, 1, finished(run, subject.device)) for name, (run, _) in products.items()]
+    with _row_processes(subject, rows, batch_size) as processes:
+        steps = [Step(process.name, batch_size, process.run) for process in processes]
+        progress = ProgressBar((len(steps) + len(limits)) * (rounds + 1))
+        seconds = time_interleaved([*steps, *limits], rounds, progress.update)
+        print()
+        peaks = [process.peak_mb() for process in processes]
     rates = {
         limit.name: speed.images_per_s * products[limit.name][1]
         for limit, speed in zip(limits, summarize(limits, seconds[len(steps) :]))
     }
-    speeds = summarize(steps, seconds[: len(steps)])
     cost = _PASSES[phase] * multiply_adds
     return [
         Result(
@@ -97,19 +101,22 @@ def _time_group(
             row.precision,
             **speed._asdict(),
             share=cost * speed.images_per_s / rates[row.precision] if row.precision in rates else None,
-            peak_mb=peak_memory(step.run, subject.device),
+            peak_mb=peak,
         )
-        for row, step, speed in zip(rows, steps, speeds)
+        for row, speed, peak in zip(rows, summarize(steps, seconds[: len(steps)]), peaks)
     ]
 
 
-def _finished(run: Callable[[], object], device: torch.device) -> Callable[[], object]:
-    """Let a call end when its work on a GPU has ended."""
-    if device.type != 'cuda':
-        return run
-
-    def run_and_wait() -> None:
-        run()
-        torch.cuda.synchronize(device)
-
-    return run_and_wait
+@contextmanager
+def _row_processes(subject: Subject, rows: Sequence[Row], batch_size: int) -> Iterator[list[RowProcess]]:
+    processes: list[RowProcess] = []
+    try:
+        for row in rows:
+            build = partial(row.build, subject, batch_size)
+            processes.append(RowProcess(row.name, build, subject.device, subject.threads, row.environment))
+            # One after the other: each takes all cores, and some write a file that a later one reads.
+            processes[-1].wait()
+        yield processes
+    finally:
+        for process in processes:
+            process.close()

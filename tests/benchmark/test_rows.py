@@ -1,8 +1,9 @@
-import time
+import multiprocessing
 from argparse import Namespace
 from functools import partial
 
 import pytest
+import sleeping_rows
 import torch
 from mmengine.config import Config
 from support import CONFIGS
@@ -18,7 +19,7 @@ from mmpretrain_inception.benchmark.networks import (
 )
 from mmpretrain_inception.benchmark.rows import ROWS, Row
 from mmpretrain_inception.benchmark.run import run_benchmark
-from mmpretrain_inception.errors import UsageError
+from mmpretrain_inception.errors import InputError, UsageError
 
 CONFIG = CONFIGS / 'inception-v3-aux_8xb32_in1k.py'
 
@@ -100,11 +101,21 @@ def test_only_that_names_no_row_lists_them():
         run_benchmark(args)
 
 
-def test_rows_are_timed_and_compared_with_the_first(monkeypatch):
-    rows = [Row(name, 'fp32', partial(_step, seconds)) for name, seconds in (('slow', 0.04), ('fast', 0.01))]
-    monkeypatch.setitem(ROWS, 'training', rows)
+@pytest.fixture
+def only_rows(monkeypatch):
+    """Take the place of the rows, and leave out what takes long."""
     monkeypatch.setattr('mmpretrain_inception.benchmark.machine._MATRIX_SIZE', 64)
     monkeypatch.setattr('mmpretrain_inception.benchmark.timing._SETTLE_SECONDS', 0)
+    return lambda *rows: monkeypatch.setitem(ROWS, 'training', list(rows))
+
+
+@pytest.mark.slow
+def test_rows_are_timed_each_in_its_environment_and_compared_with_the_first(only_rows):
+    environment = dict(SECONDS_TO_SLEEP='0.01')
+    only_rows(
+        Row('slow', 'fp32', partial(sleeping_rows.sleep, 0.04)),
+        Row('fast', 'fp32', sleeping_rows.sleep_as_the_environment_says, environment),
+    )
 
     results, context = run_benchmark(ARGUMENTS)
 
@@ -117,5 +128,13 @@ def test_rows_are_timed_and_compared_with_the_first(monkeypatch):
     assert context['rounds'] == 3
 
 
-def _step(seconds, subject, batch_size):
-    return partial(time.sleep, seconds)
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ('build', 'message'),
+    [(sleeping_rows.refuse, 'no such weights'), (sleeping_rows.vanish, 'second: its process ended without an answer')],
+)
+def test_a_row_that_cannot_be_built_ends_the_run_with_its_reason(only_rows, build, message):
+    only_rows(Row('first', 'fp32', partial(sleeping_rows.sleep, 0)), Row('second', 'fp32', build))
+    with pytest.raises(InputError, match=message):
+        run_benchmark(ARGUMENTS)
+    assert multiprocessing.active_children() == []
