@@ -16,6 +16,7 @@ from mmpretrain_inception.benchmark.machine import peak_memory
 from mmpretrain_inception.errors import InputError
 
 Run = Callable[[], object]
+_SECONDS_TO_END = 5.0
 
 
 class RowProcess:
@@ -65,7 +66,9 @@ class RowProcess:
         return self._receive()
 
     def close(self) -> None:
-        """End the process."""
+        """End the process, which gives back what it holds if it is not in the middle of a step."""
+        self._connection.close()
+        self._process.join(_SECONDS_TO_END)
         self._process.kill()
         self._process.join()
 

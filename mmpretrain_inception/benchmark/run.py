@@ -84,7 +84,7 @@ def _time_group(
     limits = [Step(name, 1, finished(run, subject.device)) for name, (run, _) in products.items()]
     with _row_processes(subject, rows, batch_size) as processes:
         steps = [Step(process.name, batch_size, process.run) for process in processes]
-        progress = ProgressBar((len(steps) + len(limits)) * (rounds + 1))
+        progress = ProgressBar((len(steps) + len(limits)) * rounds)
         seconds = time_interleaved([*steps, *limits], rounds, progress.update)
         print()
         peaks = [process.peak_mb() for process in processes]

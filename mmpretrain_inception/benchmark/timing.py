@@ -47,14 +47,13 @@ def time_interleaved(
 ) -> list[list[float]]:
     """Time the steps in turn, round after round, so that what else the machine does meets all of them alike.
 
-    Each round has an order of its own, the same in every run, since a step can leave memory or caches in a state that
-    helps or hinders the next one. Each step runs once before, unmeasured: it compiles, allocates, and fills caches
-    then.
+    Each round has an order of its own, the same in every run. Each step runs twice in its turn and is measured the
+    second time: a process that waited has cold caches, and the very first run compiles and allocates.
 
     Args:
         steps: What to time.
         rounds: How often each runs.
-        after_each: Called after each run, the unmeasured ones too; for a progress bar. Defaults to nothing.
+        after_each: Called after each turn; for a progress bar. Defaults to nothing.
 
     Returns:
         Seconds: for each step one number a round.
@@ -62,14 +61,14 @@ def time_interleaved(
     seconds: list[list[float]] = [[] for _ in steps]
     order = list(zip(steps, seconds))
     shuffle = random.Random(0).shuffle
-    for number in range(rounds + 1):
+    for _ in range(rounds):
         shuffle(order)
         for step, measured in order:
             time.sleep(_SETTLE_SECONDS)
+            step.run()
             start = time.perf_counter()
             step.run()
-            if number > 0:
-                measured.append(time.perf_counter() - start)
+            measured.append(time.perf_counter() - start)
             after_each()
     return seconds
 

@@ -7,7 +7,7 @@ from mmpretrain_inception.benchmark import timing
 from mmpretrain_inception.benchmark.timing import Step, summarize, time_interleaved
 
 
-def test_steps_run_once_a_round_in_changing_order_and_the_first_run_of_each_is_not_measured(monkeypatch):
+def test_steps_take_turns_in_changing_order_and_are_measured_when_they_are_warm(monkeypatch):
     order, now = [], [0]
     monkeypatch.setattr(timing, 'time', SimpleNamespace(perf_counter=lambda: now[0], sleep=lambda _: None))
 
@@ -16,14 +16,14 @@ def test_steps_run_once_a_round_in_changing_order_and_the_first_run_of_each_is_n
 
         def run():
             order.append(name)
-            now[0] += seconds if next(runs) else 100
+            now[0] += seconds if next(runs) % 2 else 100
 
         return Step(name, 8, run)
 
     seconds = time_interleaved([step('first', 1), step('second', 2), step('third', 3)], rounds=7)
 
-    rounds = [tuple(order[start : start + 3]) for start in range(0, 24, 3)]
-    assert all(sorted(names) == ['first', 'second', 'third'] for names in rounds)
+    rounds = [tuple(order[start : start + 6]) for start in range(0, 42, 6)]
+    assert all(sorted(names[::2]) == ['first', 'second', 'third'] and names[::2] == names[1::2] for names in rounds)
     assert len(set(rounds)) > 1
     assert seconds == [[1] * 7, [2] * 7, [3] * 7]
 
