@@ -67,6 +67,9 @@ def use_exported(cfg: Config, path: str) -> None:
             )
     _check_names(contract, classes_of_dataset(cfg), path)
     cfg.load_from = None
+    # An average of the parameters is in the file already, and the hook would copy the runtime.
+    hooks = cfg.get('custom_hooks') or []
+    cfg.custom_hooks = [hook for hook in hooks if not str(hook.get('type')).endswith('EMAHook')]
     settings = cfg.model.get('data_preprocessor') or cfg.get('data_preprocessor')
     cfg.model = ConfigDict(type='mmpretrain_inception.ExportedClassifier', path=path, data_preprocessor=settings)
 

@@ -44,6 +44,8 @@ def test_the_file_takes_the_place_of_the_model(export, tta):
     assert (model.type, model.path) == ('mmpretrain_inception.ExportedClassifier', path)
     assert model.data_preprocessor.to_rgb is True
     assert cfg.load_from is None
+    # Of the average, which the file holds.
+    assert cfg.custom_hooks == []
 
 
 @pytest.mark.parametrize(
