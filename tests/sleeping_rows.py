@@ -25,3 +25,8 @@ def refuse(subject, batch_size):
 def vanish(subject, batch_size):
     """End without a word."""
     os._exit(1)
+
+
+def vanish_in_a_step(subject, batch_size):
+    """Return a step that ends the process."""
+    return partial(os._exit, 1)

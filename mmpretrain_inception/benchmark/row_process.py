@@ -51,19 +51,17 @@ class RowProcess:
         """Return when the step is built.
 
         Raises:
-            InputError: If it cannot be built or the process ended, for want of memory for example.
+            InputError: If it cannot be built, or the process ended, for want of memory for example.
         """
-        self._receive()
+        self._ask(None)
 
     def run(self) -> None:
         """Do the step once, and return when it is done."""
-        self._connection.send('run')
-        self._receive()
+        self._ask('run')
 
     def peak_mb(self) -> float | None:
         """Do the step once, and return by how much it exceeds what was held before, as :func:`peak_memory`."""
-        self._connection.send('peak')
-        return self._receive()
+        return self._ask('peak')
 
     def close(self) -> None:
         """End the process, which gives back what it holds if it is not in the middle of a step."""
@@ -72,10 +70,13 @@ class RowProcess:
         self._process.kill()
         self._process.join()
 
-    def _receive(self) -> Any:
+    def _ask(self, request: str | None) -> Any:
+        """Send a request, unless it is to be built, and return the answer."""
         try:
+            if request is not None:
+                self._connection.send(request)
             answer = self._connection.recv()
-        except EOFError as error:
+        except (EOFError, ConnectionError) as error:
             raise InputError(f'{self.name}: its process ended without an answer; is there memory for it?') from error
         if isinstance(answer, Exception):
             raise answer

@@ -131,9 +131,13 @@ def test_rows_are_timed_each_in_its_environment_and_compared_with_the_first(only
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ('build', 'message'),
-    [(sleeping_rows.refuse, 'no such weights'), (sleeping_rows.vanish, 'second: its process ended without an answer')],
+    [
+        (sleeping_rows.refuse, 'no such weights'),
+        (sleeping_rows.vanish, 'second: its process ended without an answer'),
+        (sleeping_rows.vanish_in_a_step, 'second: its process ended without an answer'),
+    ],
 )
-def test_a_row_that_cannot_be_built_ends_the_run_with_its_reason(only_rows, build, message):
+def test_a_row_that_fails_ends_the_run_with_its_reason(only_rows, build, message):
     only_rows(Row('first', 'fp32', partial(sleeping_rows.sleep, 0)), Row('second', 'fp32', build))
     with pytest.raises(InputError, match=message):
         run_benchmark(ARGUMENTS)
