@@ -140,8 +140,8 @@ def check_network(weights: Weights, model: nn.Module) -> None:
     """
     if not weights.is_fid:
         return
-    backbone = getattr(model, 'backbone', model)
-    pools = [getattr(getattr(backbone, block, None), 'pool', None) for block in ('Mixed_5b', 'Mixed_7c')]
+    parts = dict(getattr(model, 'backbone', model).named_modules())
+    pools = [getattr(parts.get(f'{block}.branch_pool'), 'pool', None) for block in ('Mixed_5b', 'Mixed_7c')]
     # A backbone that ends before one of the blocks has nothing to contradict there.
     if (pools[0] is None or not pools[0].count_include_pad) and (
         pools[1] is None or isinstance(pools[1], nn.MaxPool2d)
