@@ -56,7 +56,7 @@ def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
 
 
 def remove_partial_files(folder: str | Path) -> None:
-    """Remove what processes that were killed within :func:`atomic_write` left in a folder."""
+    """Remove what processes that were killed within :func:`atomic_path` left in a folder."""
     for path in Path(folder).glob(_PARTIAL.format(name='*', process='*')):
         path.unlink(missing_ok=True)
 

@@ -11,6 +11,7 @@ from mmpretrain_inception.deploy.backends import is_exported
 from mmpretrain_inception.deploy.contract import Contract
 from mmpretrain_inception.deploy.from_config import classes_of_dataset, contract_from_config, num_classes_of
 from mmpretrain_inception.deploy.runtimes import read_contract
+from mmpretrain_inception.engine.config_file import averages_parameters
 from mmpretrain_inception.errors import InputError, UsageError
 
 # What an exported file has to share with the config that it is evaluated by.
@@ -68,8 +69,7 @@ def use_exported(cfg: Config, path: str) -> None:
     _check_names(contract, classes_of_dataset(cfg), path)
     cfg.load_from = None
     # An average of the parameters is in the file already, and the hook would copy the runtime.
-    hooks = cfg.get('custom_hooks') or []
-    cfg.custom_hooks = [hook for hook in hooks if not str(hook.get('type')).endswith('EMAHook')]
+    cfg.custom_hooks = [hook for hook in cfg.get('custom_hooks') or () if not averages_parameters(hook)]
     settings = cfg.model.get('data_preprocessor') or cfg.get('data_preprocessor')
     cfg.model = ConfigDict(type='mmpretrain_inception.ExportedClassifier', path=path, data_preprocessor=settings)
 

@@ -12,6 +12,15 @@ from mmengine.hub import get_config
 from mmpretrain_inception.errors import InputError, UsageError
 
 
+def averages_parameters(hook: Mapping[str, Any]) -> bool:
+    """Return whether a hook of ``custom_hooks`` is an ``EMAHook``: mmengine's, mmpretrain's or ours.
+
+    Args:
+        hook: Its config.
+    """
+    return str(hook.get('type', '')).endswith('EMAHook')
+
+
 def merge_options(cfg: Config, options: Mapping[str, Any] | None) -> None:
     """Apply ``--cfg-options`` to a config, in place. Their values are data; what they replace may name code.
 

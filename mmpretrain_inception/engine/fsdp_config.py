@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mmengine.config import Config
 
+from mmpretrain_inception.engine.config_file import averages_parameters
 from mmpretrain_inception.errors import UsageError
 
 
@@ -24,7 +25,7 @@ def check_sharding(cfg: Config, name: str) -> None:
             f'{name}: this config shards the model over processes; start them by tools/dist_train.sh, or train in one '
             'process with the config it inherits from'
         )
-    if any(str(hook.get('type', '')).endswith('EMAHook') for hook in cfg.get('custom_hooks') or ()):
+    if any(map(averages_parameters, cfg.get('custom_hooks') or ())):
         # mmengine's hook makes a copy of the model, after FlexibleRunner has resumed and of the process's share only.
         raise UsageError(
             f'{name}: an average of the parameters (EMAHook in custom_hooks) cannot be kept in sharded training; '
