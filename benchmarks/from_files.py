@@ -28,13 +28,13 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from sklearn.datasets import load_sample_images
 
-from mmpretrain_inception.datasets.folder_config import use_image_folder
+from mmpretrain_inception.configuring.folder_config import use_image_folder
+from mmpretrain_inception.configuring.run_config import config_for_testing
 from mmpretrain_inception.deploy import switch_to_deploy
 from mmpretrain_inception.deploy.contract import Contract
 from mmpretrain_inception.deploy.export import export_model
 from mmpretrain_inception.deploy.runtimes import load_runtime
-from mmpretrain_inception.engine.launch import build_runner
-from mmpretrain_inception.engine.run_config import config_for_testing
+from mmpretrain_inception.engine.runner.launch import build_runner
 from mmpretrain_inception.registry import MODELS
 
 TOOLS = Path(__file__).parents[1] / 'tools'

@@ -11,6 +11,8 @@ from mmengine.dataset import Compose, default_collate
 from mmpretrain.apis import FeatureExtractor, ImageClassificationInferencer
 from mmpretrain.apis.model import ModelHub
 
+from mmpretrain_inception.datasets import LoadImage
+
 _MIM = Path(__file__).parent / '.mim'
 
 
@@ -34,9 +36,6 @@ def let_pipelines_load() -> None:
 
 def _leaving_files(theirs: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
     def preprocess(inferencer: Any, inputs: list[Any], batch_size: int = 1) -> Iterator[Any]:
-        # Slow to import, and needed with the first image.
-        from mmpretrain_inception.datasets.load_image import LoadImage
-
         steps = inferencer.pipeline.transforms
         if not steps or not isinstance(steps[0], LoadImage):
             yield from theirs(inferencer, inputs, batch_size)

@@ -22,12 +22,11 @@ class PluginRegistry(Registry):
 
     Args:
         base: mmpretrain's registry of the same kind.
-        location: Module whose import registers this package's classes of that kind. Defaults to None: the package has
-            none.
+        locations: Modules whose import registers this package's classes of that kind. Defaults to none.
     """
 
-    def __init__(self, base: Registry, location: str | None = None) -> None:
-        super().__init__(base.name, parent=base.parent, scope=SCOPE, locations=[location] if location else [])
+    def __init__(self, base: Registry, *locations: str) -> None:
+        super().__init__(base.name, parent=base.parent, scope=SCOPE, locations=list(locations))
         self._base = base
 
     def get(self, key: str) -> type | None:
@@ -39,7 +38,9 @@ class PluginRegistry(Registry):
         return self._base.get(key)
 
 
-MODELS = PluginRegistry(mmpretrain_registry.MODELS, 'mmpretrain_inception.models')
+MODELS = PluginRegistry(
+    mmpretrain_registry.MODELS, 'mmpretrain_inception.models', 'mmpretrain_inception.deploy.exported_classifier'
+)
 DATASETS = PluginRegistry(mmpretrain_registry.DATASETS, 'mmpretrain_inception.datasets')
 TRANSFORMS = PluginRegistry(mmpretrain_registry.TRANSFORMS, 'mmpretrain_inception.datasets')
 HOOKS = PluginRegistry(mmpretrain_registry.HOOKS, 'mmpretrain_inception.engine')

@@ -12,7 +12,7 @@ from mmpretrain.registry import MODELS
 from mmpretrain.structures import DataSample
 from support import REPOSITORY, run
 
-from mmpretrain_inception.evaluation.top_k import _clamp
+from mmpretrain_inception.models.heads.ranks import _clamp
 
 # Threads of several test processes that share the cores wait for one another, at ten times the cost.
 torch.set_num_threads(1)

@@ -129,4 +129,4 @@ def test_the_backbone_builds_without_an_import_of_ours(project, registry):
     folder, python = project
     script = f'from {registry} import MODELS; print(type(MODELS.build(dict(type="mmpretrain_inception.InceptionV3"))))'
     result = run(python, '-c', script, cwd=folder)
-    assert 'mmpretrain_inception.models.inception_v3.InceptionV3' in result.stdout, result.stderr
+    assert 'mmpretrain_inception.models.backbones.inception_v3.InceptionV3' in result.stdout, result.stderr

@@ -4,7 +4,7 @@ import argparse
 
 from arguments import add_config_options
 
-# As in mmpretrain_inception/deploy/backends.py, which is imported only after parsing.
+# As in mmpretrain_inception/deploy/backends/table.py, which is imported only after parsing.
 SUFFIXES = {'onnx': '.onnx', 'openvino': '.xml', 'torch': '.pt2'}
 PRECISIONS = ('fp32', 'bf16', 'fp16', 'int8')
 
@@ -52,8 +52,8 @@ if __name__ == '__main__':
     if args.calibration < 1:
         parser.error(f'--calibration takes a number of images, but {args.calibration} came')
     # Imported after parsing: torch and mmpretrain take seconds.
+    from mmpretrain_inception.apis.export import export_checkpoint
     from mmpretrain_inception.cli import run_tool
-    from mmpretrain_inception.deploy.from_checkpoint import export_checkpoint
-    from mmpretrain_inception.engine.run_config import config_for_export
+    from mmpretrain_inception.configuring.run_config import config_for_export
 
     run_tool(main)

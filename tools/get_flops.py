@@ -36,7 +36,7 @@ if __name__ == '__main__':
         parser.error(f'--shape takes one or two numbers, but {len(args.shape)} came')
     # Imported after parsing: torch and mmpretrain take seconds.
     from mmpretrain_inception.cli import run_tool
-    from mmpretrain_inception.engine.config_file import load_config, merge_options
+    from mmpretrain_inception.configuring.config_file import load_config, merge_options
     from mmpretrain_inception.evaluation.complexity import count_complexity, format_complexity
 
     run_tool(main)

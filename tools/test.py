@@ -71,7 +71,7 @@ if __name__ == '__main__':
     from mmengine.evaluator import DumpResults
 
     from mmpretrain_inception.cli import run_tool
-    from mmpretrain_inception.engine.launch import build_runner
-    from mmpretrain_inception.engine.run_config import config_for_testing
+    from mmpretrain_inception.configuring.run_config import config_for_testing
+    from mmpretrain_inception.engine.runner.launch import build_runner
 
     run_tool(main)

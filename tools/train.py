@@ -43,7 +43,7 @@ if __name__ == '__main__':
     use_huge_pages()
     # Imported after parsing: torch and mmpretrain take seconds.
     from mmpretrain_inception.cli import run_tool
-    from mmpretrain_inception.engine.launch import build_runner
-    from mmpretrain_inception.engine.run_config import config_for_training
+    from mmpretrain_inception.configuring.run_config import config_for_training
+    from mmpretrain_inception.engine.runner.launch import build_runner
 
     run_tool(main)

@@ -67,6 +67,7 @@ if __name__ == '__main__':
     import os
 
     from mmpretrain_inception.cli import run_tool
+    from mmpretrain_inception.configuring.run_config import config_for_data
     from mmpretrain_inception.datasets.verify import (
         Source,
         config_sources,
@@ -75,8 +76,7 @@ if __name__ == '__main__':
         summarize,
         write_report,
     )
-    from mmpretrain_inception.engine.cores import available_cores
-    from mmpretrain_inception.engine.run_config import config_for_data
     from mmpretrain_inception.errors import InputError
+    from mmpretrain_inception.utils.cores import available_cores
 
     run_tool(main)

@@ -17,9 +17,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mmpretrain_inception.deploy import switch_to_deploy
-from mmpretrain_inception.engine.bf16_optim_wrapper import BF16OptimWrapper
-from mmpretrain_inception.engine.compile_hook import set_freezing
-from mmpretrain_inception.engine.deploy_hook import store_convolutions
+from mmpretrain_inception.engine.amp.bf16_optim_wrapper import BF16OptimWrapper
+from mmpretrain_inception.engine.hooks.compile_hook import set_freezing
+from mmpretrain_inception.engine.hooks.deploy_hook import store_convolutions
 
 # Of the auxiliary loss, where the publisher's model has an auxiliary classifier and leaves the loss to the user.
 _AUX_WEIGHT = 0.4
@@ -30,7 +30,7 @@ def load_ours(cfg: Config, checkpoint: str | None) -> nn.Module:
     model = get_model(cfg)
     if checkpoint is not None:
         # Both packages use this one.
-        from mmpretrain_inception.models.ensemble import load_member
+        from mmpretrain_inception.models.classifiers.ensemble import load_member
 
         load_member(model, checkpoint)
     return model

@@ -9,7 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from mmpretrain_inception.atomic_file import atomic_write
+from mmpretrain_inception.utils.atomic_file import atomic_write
 
 _COLORS = {'fp32': 'tab:blue', 'bf16': 'tab:orange', 'int8': 'tab:green'}
 _HEADER = '| | images/s | slowest - fastest | ratio | of the limit | peak memory (MB) |\n|---|---|---|---|---|---|'

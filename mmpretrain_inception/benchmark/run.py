@@ -18,7 +18,7 @@ from mmpretrain_inception.benchmark.report import Result
 from mmpretrain_inception.benchmark.row_process import RowProcess, finished
 from mmpretrain_inception.benchmark.rows import ROWS, Row, Subject
 from mmpretrain_inception.benchmark.timing import Step, summarize, time_interleaved
-from mmpretrain_inception.engine.config_file import load_config, merge_options
+from mmpretrain_inception.configuring.config_file import load_config, merge_options
 from mmpretrain_inception.errors import UsageError
 from mmpretrain_inception.evaluation.complexity import count_complexity
 

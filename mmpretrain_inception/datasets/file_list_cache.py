@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmpretrain_inception.atomic_file import atomic_write
 from mmpretrain_inception.datasets.file_list import FileList
 from mmpretrain_inception.errors import InputError
+from mmpretrain_inception.utils.atomic_file import atomic_write
 
 # Of folders, relative to that of the list: when entries were last added or removed, and when that time was last set.
 Times = dict[str, list[int]]

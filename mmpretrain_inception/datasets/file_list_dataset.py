@@ -18,6 +18,7 @@ from mmpretrain_inception.datasets.file_list import FileList, pack, path_at
 from mmpretrain_inception.datasets.folder_scan import list_images
 from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.registry import DATASETS
+from mmpretrain_inception.utils.wording import list_some
 
 # Of images without one.
 _NO_LABEL = -1
@@ -141,7 +142,7 @@ class FileListDataset(CustomDataset):
         present = set(np.unique(files.table[:, 2]).tolist())
         absent = [name for name in self.CLASSES or () if label_of.get(name) not in present] if label_of else []
         if absent:
-            MMLogger.get_current_instance().warning(f'{folder}: no image of {shortened(absent)}')
+            MMLogger.get_current_instance().warning(f'{folder}: no image of {list_some(absent, 5)}')
 
 
 @DATASETS.register_module()
@@ -165,11 +166,6 @@ def list_classes(folder: str) -> list[str]:
     if not classes:
         raise InputError(f'{folder}: one folder of images a class was expected, but it holds no folder')
     return classes
-
-
-def shortened(names: Sequence[str], most: int = 5) -> str:
-    """Join names for a message, of many the first."""
-    return ', '.join(names[:most]) + (f' and {len(names) - most} more' if len(names) > most else '')
 
 
 def _numbered(files: FileList, label_of: dict[str, int]) -> FileList:

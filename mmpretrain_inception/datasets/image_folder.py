@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from mmpretrain_inception.datasets.file_list_dataset import FileListDataset, shortened
+from mmpretrain_inception.datasets.file_list_dataset import FileListDataset
 from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.registry import DATASETS
+from mmpretrain_inception.utils.wording import list_some
 
 IMAGE_EXTENSIONS = ('.jpg', '.jpeg', '.png', '.ppm', '.bmp', '.pgm', '.tif', '.tiff', '.webp')
 
@@ -46,8 +47,8 @@ class ImageFolder(FileListDataset):
         unknown = [name for name in found if name not in classes]
         if unknown:
             raise InputError(
-                f'{self.img_prefix.rstrip("/")}: the model knows the classes {shortened(classes)}, but the folder also '
-                f'holds {shortened(unknown)}; remove it here or add it to the training data'
+                f'{self.img_prefix.rstrip("/")}: the model knows the classes {list_some(classes, 5)}, but the '
+                f'folder also holds {list_some(unknown, 5)}; remove it here or add it to the training data'
             )
         self._metainfo['classes'] = tuple(classes)
         return {name: label for label, name in enumerate(classes) if name in found}

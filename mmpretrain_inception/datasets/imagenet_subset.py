@@ -12,8 +12,7 @@ from mmpretrain_inception.datasets.file_list import FileList, path_at
 from mmpretrain_inception.datasets.file_list_dataset import ImageNetFiles
 from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.registry import DATASETS
-
-_SHOWN = 3
+from mmpretrain_inception.utils.wording import list_some
 
 
 def read_excluded(path: str) -> list[str]:
@@ -75,9 +74,8 @@ class ImageNetSubset(ImageNetFiles):
         stems = [_stem(path_at(files, index)) for index in range(len(files.table))]
         absent = sorted(names.difference(stems))
         if absent:
-            more = f' and {len(absent) - _SHOWN} more' if len(absent) > _SHOWN else ''
             raise InputError(
-                f'{self.excluded} lists {", ".join(absent[:_SHOWN])}{more}, which {self.img_prefix} does not hold; '
+                f'{self.excluded} lists {list_some(absent)}, which {self.img_prefix} does not hold; '
                 'one image a line was expected, a number or a file name'
             )
         kept = files.table[[stem not in names for stem in stems]]

@@ -17,12 +17,12 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import track
 
-from mmpretrain_inception.atomic_file import atomic_write
-from mmpretrain_inception.datasets.decode import FORMATS
 from mmpretrain_inception.datasets.image_folder import IMAGE_EXTENSIONS
-from mmpretrain_inception.datasets.load_image import LoadImage
 from mmpretrain_inception.datasets.process_calls import Lost, call_in_processes
+from mmpretrain_inception.datasets.transforms.decode import FORMATS
+from mmpretrain_inception.datasets.transforms.load_image import LoadImage
 from mmpretrain_inception.errors import BrokenImageError, InputError
+from mmpretrain_inception.utils.atomic_file import atomic_write
 
 # The largest image that is not refused decodes in a few seconds; what takes so long waits for a file system.
 _LONGEST = 120.0

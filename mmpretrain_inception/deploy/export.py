@@ -14,15 +14,15 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
-from mmpretrain_inception.deploy.backends import Backend, choose_backend
-from mmpretrain_inception.deploy.contract import Contract, Precision
-from mmpretrain_inception.deploy.difference import (
+from mmpretrain_inception.deploy.backends.table import Backend, choose_backend
+from mmpretrain_inception.deploy.compare import (
     Difference,
     compare_logits,
     noise,
     reference,
     run_in_batches,
 )
+from mmpretrain_inception.deploy.contract import Contract, Precision
 from mmpretrain_inception.deploy.network import ExportedNetwork
 from mmpretrain_inception.deploy.runtimes import load_runtime
 from mmpretrain_inception.deploy.switch import switch_to_deploy

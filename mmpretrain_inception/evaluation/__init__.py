@@ -1,6 +1,8 @@
-"""Metrics."""
+"""Metrics and the cost of a model."""
 
-from mmpretrain_inception.evaluation.cross_entropy import CrossEntropy
-from mmpretrain_inception.evaluation.top_k import TopKAccuracy, clamp_topk
+from mmpretrain_inception.evaluation.metrics import CrossEntropy, TopKAccuracy
 
-__all__ = ['CrossEntropy', 'TopKAccuracy', 'clamp_topk']
+__all__ = [
+    'CrossEntropy',
+    'TopKAccuracy',
+]

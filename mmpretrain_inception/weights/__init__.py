@@ -5,12 +5,12 @@ checks that they fill a model and returns the state dict to load.
 """
 
 from mmpretrain_inception.weights.convert import Weights, from_ours, load_weights, to_ours
+from mmpretrain_inception.weights.families.inception_v3.fold import fold_input_range
+from mmpretrain_inception.weights.families.inception_v3.schemes import SCHEMES, Scheme, detect_scheme
+from mmpretrain_inception.weights.files.read import WeightFile, class_names, read_weights
+from mmpretrain_inception.weights.files.write import write_weights
 from mmpretrain_inception.weights.fit import Fit, Mismatch, compare, fit_to_model, refuse_mismatch
-from mmpretrain_inception.weights.fold import fold_input_range
-from mmpretrain_inception.weights.read import WeightFile, class_names, read_weights
-from mmpretrain_inception.weights.schemes import SCHEMES, Scheme, detect_scheme
 from mmpretrain_inception.weights.whole import check_whole
-from mmpretrain_inception.weights.write import write_weights
 
 __all__ = [
     'SCHEMES',

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from mmpretrain_inception.errors import InputError
-from mmpretrain_inception.weights.names import AUX_PREFIX, OURS
-from mmpretrain_inception.weights.read import read_weights
-from mmpretrain_inception.weights.schemes import SCHEMES, named_scheme, to_our_name, unwrapped
+from mmpretrain_inception.weights.families.inception_v3.names import AUX_PREFIX, OURS
+from mmpretrain_inception.weights.families.inception_v3.schemes import SCHEMES, named_scheme, to_our_name, unwrapped
+from mmpretrain_inception.weights.files.read import read_weights
 
 _POSITION = {name: position for position, name in enumerate(OURS)}
 # torchvision and timm construct the auxiliary classifier where they call it, before these.

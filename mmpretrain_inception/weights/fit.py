@@ -8,13 +8,13 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from mmpretrain_inception.errors import InputError
+from mmpretrain_inception.utils.wording import list_some
 from mmpretrain_inception.weights.convert import Weights
-from mmpretrain_inception.weights.names import AUX_PREFIX, BLOCKS, FINAL_LAYERS, STEM
+from mmpretrain_inception.weights.families.inception_v3.names import AUX_PREFIX, BLOCKS, FINAL_LAYERS, STEM
 
 # TensorFlow's files count background as class 0 before ImageNet's 1000.
 _CLASSES = 1000
 _CLASSES_WITH_BACKGROUND = 1001
-_SHOWN = 3
 
 _LAYERS = (*STEM, *BLOCKS)
 _FAULTS = ('missing', 'not in the model', 'of another shape')
@@ -110,7 +110,7 @@ def refuse_mismatch(origin: str, mismatch: Mismatch) -> None:
     Raises:
         InputError: If something is missing, unexpected or of another shape.
     """
-    faults = [f'{what}: {_first_few(names)}' for what, names in zip(_FAULTS, mismatch) if names]
+    faults = [f'{what}: {list_some(names)}' for what, names in zip(_FAULTS, mismatch) if names]
     if faults:
         raise InputError(f'{origin} does not fill the model; {"; ".join(faults)}{_remedy(mismatch)}')
 
@@ -125,11 +125,6 @@ def _remedy(mismatch: Mismatch) -> str:
         if folded and any(name.endswith('.bn.running_mean') for name in others):
             return f'\n{form}'
     return ''
-
-
-def _first_few(names: tuple[str, ...]) -> str:
-    more = f' and {len(names) - _SHOWN} more' if len(names) > _SHOWN else ''
-    return ', '.join(names[:_SHOWN]) + more
 
 
 def check_network(weights: Weights, model: nn.Module) -> None:

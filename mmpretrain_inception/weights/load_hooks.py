@@ -8,8 +8,8 @@ from mmengine.logging import print_log
 from torch import Tensor, nn
 
 from mmpretrain_inception.weights.convert import Weights, to_ours
+from mmpretrain_inception.weights.families.inception_v3.names import FINAL_LAYERS
 from mmpretrain_inception.weights.fit import check_network, cut_background, fit_to_model
-from mmpretrain_inception.weights.names import FINAL_LAYERS
 
 StateDict = dict[str, Any]
 

@@ -18,7 +18,7 @@ from mmengine.dist import barrier, is_main_process
 from mmengine.runner import CheckpointLoader
 
 from mmpretrain_inception.errors import InputError
-from mmpretrain_inception.weights.read import read_checkpoint
+from mmpretrain_inception.weights.files.read import read_checkpoint
 
 # As in torch.hub and in OpenMMLab's model zoo: the first digits of the sha256 before the ending.
 _HASH = re.compile(r'-([a-f0-9]{8,64})\.')

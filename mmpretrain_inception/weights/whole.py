@@ -7,8 +7,8 @@ from torch import Tensor
 
 from mmpretrain_inception.models import InceptionHead, InceptionV3
 from mmpretrain_inception.weights.convert import Weights
+from mmpretrain_inception.weights.families.inception_v3.names import AUX_PREFIX
 from mmpretrain_inception.weights.fit import compare, refuse_mismatch
-from mmpretrain_inception.weights.names import AUX_PREFIX
 
 
 def check_whole(weights: Weights) -> None:

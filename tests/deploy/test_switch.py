@@ -14,7 +14,7 @@ from torch import nn
 
 from mmpretrain_inception.deploy import switch_to_deploy
 from mmpretrain_inception.errors import InputError
-from mmpretrain_inception.models.blocks import BasicConv2d
+from mmpretrain_inception.models.backbones.blocks import BasicConv2d
 from mmpretrain_inception.weights import compare, fit_to_model, to_ours
 
 REPARAMETERIZE = Path(mmpretrain.__file__).parent / '.mim/tools/model_converters/reparameterize_model.py'

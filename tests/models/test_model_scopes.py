@@ -81,4 +81,4 @@ def test_no_import_of_the_package_is_needed(registry):
         print(type(MODELS.build({OURS!r})).__module__)
     """
     done = subprocess.run([sys.executable, '-c', dedent(program)], capture_output=True, text=True)
-    assert done.stdout.split() == ['mmpretrain_inception.models.inception_v3'], done.stderr
+    assert done.stdout.split() == ['mmpretrain_inception.models.backbones.inception_v3'], done.stderr

@@ -159,7 +159,7 @@ class Harness:
 
     def check(self, work_dir: Path) -> None:
         """After a kill the last checkpoint is whole, and no file under a valid name is damaged."""
-        from mmpretrain_inception.engine.checkpoint_files import find_damage
+        from mmpretrain_inception.engine.runner.checkpoint_files import find_damage
 
         self.kills_in_saves += any(work_dir.glob('.*.part'))
         note = work_dir / 'last_checkpoint'
@@ -342,6 +342,6 @@ if __name__ == '__main__':
     os.environ.setdefault('OMP_NUM_THREADS', '1')
     # Imported here once, and not by every start.
     import_module('mmpretrain.models')
-    import_module('mmpretrain_inception.engine.launch')
-    import_module('mmpretrain_inception.engine.run_config')
+    import_module('mmpretrain_inception.engine.runner.launch')
+    import_module('mmpretrain_inception.configuring.run_config')
     main()

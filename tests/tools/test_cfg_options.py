@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mmengine.config import Config
 from support import REPOSITORY
 
-from mmpretrain_inception.engine.config_file import merge_options
+from mmpretrain_inception.configuring.config_file import merge_options
 from mmpretrain_inception.errors import UsageError
 
 

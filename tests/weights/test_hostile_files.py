@@ -8,7 +8,7 @@ from hostile import HOSTILE, HOSTILE_KERAS, HOSTILE_PARTS, config_text, created,
 from mmengine.runner import CheckpointLoader
 
 from mmpretrain_inception.datasets.file_list_dataset import FileListDataset
-from mmpretrain_inception.engine.checkpoint_files import list_checkpoints
+from mmpretrain_inception.engine.runner.checkpoint_files import list_checkpoints
 from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.weights import class_names, read_weights
 from mmpretrain_inception.weights.loader import load_from_local

@@ -4,7 +4,7 @@ from torchvision.models import resnet50
 
 from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.weights import detect_scheme, from_ours, load_weights, to_ours
-from mmpretrain_inception.weights.names import BRANCHES, DEPTH_ORDER, OURS
+from mmpretrain_inception.weights.families.inception_v3.names import BRANCHES, DEPTH_ORDER, OURS
 
 FID_BLOCKS = {'Conv2d_1a_3x3': '0.0', 'Conv2d_4a_3x3': '1.1', 'Mixed_5b': '2.0', 'Mixed_6e': '2.7', 'Mixed_7c': '3.2'}
 

@@ -1,0 +1,1 @@
+"""What tools and Python users call."""

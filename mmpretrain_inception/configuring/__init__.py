@@ -1,0 +1,1 @@
+"""From a config file and a tool's options to the config that runs."""

@@ -1,0 +1,115 @@
+"""Loading of images, the same in training, testing and inference."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mmcv.transforms import LoadImageFromFile
+from mmengine import fileio
+
+from mmpretrain_inception.datasets.transforms.decode import MAX_PIXELS, Pixels, decode_image
+from mmpretrain_inception.errors import BrokenImageError, InputError
+from mmpretrain_inception.registry import TRANSFORMS
+
+_BACKENDS = ('cv2', 'pillow')
+# Whether EXIF's orientation is heeded.
+_COLOR_TYPES = {'color': True, 'color_ignore_orientation': False}
+
+
+def load_image(path: str, backend_args: dict[str, Any] | None = None, **settings: Any) -> Pixels:
+    """Read and decode an image file.
+
+    Args:
+        path: The file, or an address that a file backend of mmengine reads.
+        backend_args: Settings of that file backend. Defaults to None: chosen by the path.
+        **settings: Passed on to :func:`~mmpretrain_inception.datasets.transforms.decode.decode_image`.
+
+    Returns:
+        The image, BGR of shape (H, W, 3).
+
+    Raises:
+        BrokenImageError: If the file cannot be read or decoded, or has too many pixels.
+    """
+    try:
+        return decode_image(fileio.get(path, backend_args=backend_args), **settings)
+    except OSError as error:
+        raise BrokenImageError(path, _reason(error)) from error
+    # Decoders raise anything on broken content: SyntaxError, struct.error, KeyError, their own.
+    except Exception as error:
+        raise BrokenImageError(path, str(error) or type(error).__name__) from error
+
+
+def _reason(error: OSError) -> str:
+    if error.strerror:
+        return error.strerror
+    message = str(error)
+    # Pillow names the buffer instead of the file.
+    return 'it is no image of a known format' if 'cannot identify' in message else message
+
+
+@TRANSFORMS.register_module()
+class LoadImage(LoadImageFromFile):
+    """Load an image, and name the file of one that cannot be loaded.
+
+    It takes the place of mmpretrain's ``LoadImageFromFile``, with the same pixels for ordinary files. Kinds of files
+    that differ there by back-end, or come out wrong, are listed in ``docs/data.md`` with what they become here.
+
+    Found: files that are missing, empty, truncated or no image; content that the decoder gives up on; too many pixels.
+    Not found: changed bytes within the compressed pixels, and JPEG files in which an end marker comes too early, both
+    of which decode to something. JPEG has no checksum. Of an animation only the first frame is looked at.
+
+    Required key: ``img_path``. Added keys: ``img``, BGR uint8 of shape (H, W, 3); ``img_shape`` and ``ori_shape``, its
+    (H, W). With ``img`` instead of ``img_path`` nothing is done: mmpretrain's inferencers take arrays as well.
+
+    Args:
+        color_type: 'color' turns images as EXIF says, 'color_ignore_orientation' does not. Defaults to 'color'.
+        imdecode_backend: What decodes JPEG files, 'cv2' or 'pillow'. Defaults to 'cv2'.
+        min_size: Shorter side that the pipeline needs, in pixels. JPEG files of at least twice that are decoded at a
+            half, a quarter or an eighth, which is faster and differs as ``docs/data.md`` says. Defaults to None: every
+            file is decoded at its full size.
+        max_pixels: Images of more are refused. Pillow besides refuses more than twice its own
+            ``PIL.Image.MAX_IMAGE_PIXELS``. Defaults to 89,478,485, which is that.
+        backend_args: Settings of mmengine's file backend. Defaults to None: chosen by the path.
+
+    Raises:
+        InputError: If a setting is unknown.
+        BrokenImageError: If a file cannot be loaded; by the transform.
+    """
+
+    def __init__(
+        self,
+        color_type: str = 'color',
+        imdecode_backend: str = 'cv2',
+        min_size: int | None = None,
+        max_pixels: int = MAX_PIXELS,
+        backend_args: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(color_type=color_type, imdecode_backend=imdecode_backend, backend_args=backend_args)
+        for name, value, known in (
+            ('color_type', color_type, _COLOR_TYPES),
+            ('imdecode_backend', imdecode_backend, _BACKENDS),
+        ):
+            if value not in known:
+                raise InputError(f'{name} of {" or ".join(known)} was expected, but {value} came')
+        self.min_size = min_size
+        self.max_pixels = max_pixels
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Load ``img``."""
+        if 'img_path' not in results and 'img' in results:
+            return results
+        image = load_image(
+            results['img_path'],
+            self.backend_args,
+            backend=self.imdecode_backend,
+            turn=_COLOR_TYPES[self.color_type],
+            min_size=self.min_size,
+            max_pixels=self.max_pixels,
+        )
+        results['img'] = image
+        results['img_shape'] = results['ori_shape'] = image.shape[:2]
+        return results
+
+    def __repr__(self) -> str:
+        names = ('color_type', 'imdecode_backend', 'min_size', 'max_pixels')
+        return f'{type(self).__name__}({", ".join(f"{name}={getattr(self, name)!r}" for name in names)})'

@@ -1,0 +1,1 @@
+"""The runtimes that a network is exported to."""

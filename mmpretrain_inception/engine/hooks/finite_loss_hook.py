@@ -1,0 +1,155 @@
+"""Training stops at a loss that is no number."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from mmengine.dist import all_gather_object, all_reduce
+from mmengine.hooks import Hook
+from mmengine.optim import OptimWrapper
+from mmengine.runner import Runner
+from torch import Tensor
+
+from mmpretrain_inception.errors import InputError
+from mmpretrain_inception.registry import HOOKS
+from mmpretrain_inception.utils.message_hub import LAST_SKIPPED_ITER, SKIPPED_BATCHES
+from mmpretrain_inception.utils.modules import unwrap
+from mmpretrain_inception.utils.wording import list_some
+
+_SPOILED = 'the parameters were not finite before it: lower the learning rate or clip the gradients'
+_ADVICE = (
+    'lower the learning rate or look at the files; '
+    'default_hooks.finite_loss.max_skipped, which is {}, leaves so many batches out'
+)
+
+
+class BadBatch(NamedTuple):
+    """A batch whose loss is not finite.
+
+    Attributes:
+        loss: The loss.
+        rate: The learning rate of the first parameters.
+        files: The image files.
+        spoiled: Whether parameters are not finite either.
+    """
+
+    loss: float
+    rate: float
+    files: list[str]
+    spoiled: bool
+
+
+@HOOKS.register_module()
+class FiniteLossHook(Hook):
+    """Stop when the loss is NaN or infinite, before it reaches the parameters, or leave so many batches out.
+
+    The loss is looked at between the forward and the backward pass. When it is not finite in any process, all of them
+    take back what the forward pass did to the buffers (batch norm's running statistics). Then, as long as
+    ``max_skipped`` allows it, the iteration ends here: parameters, optimizer, statistics and, by ``SyncedEMAHook``,
+    their average stay as they were, and gradients that have been accumulated for the same step are dropped with it.
+    Schedules count the iteration. Otherwise ``nonfinite_iter_N.pth`` is saved, the state before the batch with the
+    files of the batch under ``meta.nonfinite``; ``--resume`` does not take it by itself.
+
+    Skipping does not help once the parameters themselves are not finite, as after gradients that overflowed: then the
+    run stops in any case.
+
+    mmengine waits for the loss in every iteration to log it; this adds one wait in the middle of the iteration, and
+    with several processes a sum of one number.
+
+    Args:
+        max_skipped: Number of batches that may be left out in a whole run, stops and resumptions included. Defaults to
+            0: the first one stops it.
+
+    Raises:
+        InputError: With the iteration, the learning rate and the files of the batch.
+    """
+
+    # Before RuntimeInfoHook, which logs the losses.
+    priority = 'HIGHEST'
+
+    def __init__(self, max_skipped: int = 0) -> None:
+        self.max_skipped = max_skipped
+        self._batch: Any = None
+        self._buffers: list[Tensor] = []
+        self._saved: list[Tensor] = []
+
+    def before_train(self, runner: Runner) -> None:
+        """Stand between the loss and the optimizer; mmengine has no hook there."""
+        wrapper = runner.optim_wrapper
+        if not isinstance(wrapper, OptimWrapper):
+            # Several optimizers, each with a loss of its own.
+            return
+        self._buffers = list(unwrap(runner.model).buffers())
+        self._saved = [buffer.clone() for buffer in self._buffers]
+        update = wrapper.update_params
+
+        def update_if_finite(loss: Tensor, *args: Any, **kwargs: Any) -> None:
+            if self._is_finite(loss):
+                update(loss, *args, **kwargs)
+            else:
+                self._refuse(runner, wrapper, loss)
+
+        wrapper.update_params = update_if_finite
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
+        """Keep what the forward pass changes."""
+        self._batch = data_batch
+        if self._buffers:
+            # All at once, as torch's optimizers do; one by one it is 282 small kernels.
+            torch._foreach_copy_(self._saved, self._buffers)
+
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
+    ) -> None:
+        """Keep the losses of a batch that was left out from the log, whose means they would spoil."""
+        if outputs and was_skipped(runner):
+            outputs.clear()
+
+    @staticmethod
+    def _is_finite(loss: Tensor) -> bool:
+        broken = (~torch.isfinite(loss.detach())).float()
+        all_reduce(broken)
+        return not broken.item()
+
+    @torch.no_grad()
+    def _refuse(self, runner: Runner, wrapper: OptimWrapper, loss: Tensor) -> None:
+        if self._buffers:
+            torch._foreach_copy_(self._buffers, self._saved)
+        wrapper.zero_grad()
+        wrapper._inner_count += 1
+        batch = self._gather(wrapper, loss)
+        skipped = runner.message_hub.runtime_info.get(SKIPPED_BATCHES, 0)
+        where = f'iteration {runner.iter + 1}: the loss is {batch.loss} at a learning rate of {batch.rate:.3g}'
+        found = f'{where}, files {list_some(batch.files) or "unknown"}'
+        if batch.spoiled or skipped >= self.max_skipped:
+            name = f'nonfinite_iter_{runner.iter + 1}.pth'
+            meta = dict(nonfinite=batch._asdict(), epoch=runner.epoch, iter=runner.iter)
+            runner.save_checkpoint(runner.work_dir, name, meta=meta)
+            advice = _SPOILED if batch.spoiled else _ADVICE.format(self.max_skipped)
+            raise InputError(f'{found}; the state before it is in {runner.work_dir}/{name}\n{advice}')
+        runner.message_hub.update_info(SKIPPED_BATCHES, skipped + 1)
+        runner.message_hub.update_info(LAST_SKIPPED_ITER, runner.iter)
+        runner.logger.warning(f'{found}; left out, {skipped + 1} of at most {self.max_skipped}')
+
+    def _gather(self, wrapper: OptimWrapper, loss: Tensor) -> BadBatch:
+        """Join what the processes know, so that all of them decide the same."""
+        finite = all(bool(torch.isfinite(part).all()) for group in wrapper.param_groups for part in group['params'])
+        own = BadBatch(loss.item(), wrapper.get_lr()['lr'][0], list_files(self._batch), not finite)
+        processes: list[BadBatch] = all_gather_object(own)
+        bad = [batch for batch in processes if not math.isfinite(batch.loss)]
+        files = [file for batch in bad for file in batch.files]
+        return bad[0]._replace(files=files, spoiled=any(batch.spoiled for batch in processes))
+
+
+def was_skipped(runner: Runner) -> bool:
+    """Return whether the batch of the current iteration was left out."""
+    return runner.message_hub.runtime_info.get(LAST_SKIPPED_ITER) == runner.iter
+
+
+def list_files(batch: Any) -> list[str]:
+    """Return the image files of a batch as data loaders of mmpretrain give it; [] where it does not name them."""
+    samples: Sequence[Any] = batch.get('data_samples', ()) if isinstance(batch, dict) else ()
+    return [str(sample.get('img_path')) for sample in samples if 'img_path' in sample]

@@ -1,0 +1,169 @@
+"""Checkpoints of which the last one is always whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import copy
+from pathlib import Path
+from typing import Any
+
+from mmengine.dist import is_main_process
+from mmengine.hooks import CheckpointHook
+from mmengine.optim import OptimWrapperDict
+from mmengine.runner import Runner
+
+from mmpretrain_inception.engine.runner.checkpoint_files import LAST
+from mmpretrain_inception.engine.runner.rank_buffers import Buffers, gather_buffers, restore_buffers
+from mmpretrain_inception.registry import HOOKS
+from mmpretrain_inception.utils.atomic_file import atomic_write, remove_partial_files
+from mmpretrain_inception.utils.message_hub import STOPPED_CHECKPOINT, VALIDATED_EPOCH
+
+
+@HOOKS.register_module()
+class SafeCheckpointHook(CheckpointHook):
+    """mmengine's ``CheckpointHook``, of whose checkpoints a kill or a full disk takes none.
+
+    Beside what ``ResumableRunner`` does, which writes them atomically:
+
+    * outdated checkpoints, the best one's predecessor among them, are removed after their successor is on the disk and
+      not before;
+    * ``last_checkpoint`` is replaced as a whole;
+    * while gradients accumulate, which a checkpoint does not hold, saving waits for the optimizer's step;
+    * processes whose batch-norm statistics differ get their own back;
+    * of the paths in a checkpoint only the last part counts, so that none leads out of the folder.
+
+    Takes the arguments of mmengine's hook.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.file_backend: Any = None
+        self._deferred_step: int | None = None
+        self._rank_buffers: list[Buffers] | None = None
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        """Take what :meth:`before_save_checkpoint` stored, and see that nothing in it names a file elsewhere."""
+        self._rank_buffers = checkpoint.pop('rank_buffers', None)
+        info = checkpoint.get('message_hub', {}).get('runtime_info', {})
+        if 'keep_ckpt_ids' in info:
+            info['keep_ckpt_ids'] = [step for step in info['keep_ckpt_ids'] if isinstance(step, int)]
+
+    def before_train(self, runner: Runner) -> None:
+        """Find the folder, and remove what a killed run left half-written in it."""
+        super().before_train(runner)
+        if self._rank_buffers is not None and runner._resume:
+            restore_buffers(runner, self._rank_buffers)
+        self._rank_buffers = None
+        best: str | None = getattr(self, 'best_ckpt_path', None)
+        if best is not None:
+            self.best_ckpt_path = self._inside(best)
+        for key, path in getattr(self, 'best_ckpt_path_dict', {}).items():
+            self.best_ckpt_path_dict[key] = path and self._inside(path)
+        if is_main_process():
+            for folder in {str(self.out_dir), runner.work_dir}:
+                remove_partial_files(folder)
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        """Store the statistics of all processes."""
+        if self._rank_buffers is not None and 'optimizer' in checkpoint:
+            checkpoint['rank_buffers'] = self._rank_buffers
+
+    def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+        """Save where it is due, or where it was while gradients accumulated."""
+        super().after_train_iter(runner, batch_idx, data_batch, outputs)
+        if self._deferred_step is not None and not accumulates(runner):
+            step = self._deferred_step if self.by_epoch else runner.iter + 1
+            self._save_checkpoint_with_step(runner, step, dict(epoch=runner.epoch, iter=runner.iter + 1))
+
+    def after_val_epoch(self, runner: Runner, metrics: dict[str, float]) -> None:
+        """Save the best."""
+        runner.message_hub.update_info(VALIDATED_EPOCH, runner.epoch)
+        super().after_val_epoch(runner, metrics)
+
+    def save_stopped(self, runner: Runner, meta: dict[str, int]) -> None:
+        """Save ``iter_N.pth`` of a run that stops here, unless that is done; the next checkpoint replaces it.
+
+        Args:
+            runner: The Runner.
+            meta: The epoch and the iteration to go on with.
+        """
+        name = f'iter_{meta["iter"]}.pth'
+        if Path(str(self.last_ckpt)).name != name:
+            self._write(runner, name, meta, stopped=name)
+
+    def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict[str, int]) -> None:
+        if accumulates(runner):
+            self._deferred_step = step
+            return
+        self._deferred_step = None
+        outdated = self._outdated(runner, step)
+        self._write(runner, self.filename_tmpl.format(step), meta)
+        for number in outdated:
+            self._remove(self.filename_tmpl.format(number))
+
+    def _save_best_checkpoint(self, runner: Runner, metrics: dict[str, float]) -> None:
+        with self._removing_afterwards():
+            super()._save_best_checkpoint(runner, metrics)
+
+    def _outdated(self, runner: Runner, step: int) -> list[int]:
+        if self.max_keep_ckpts <= 0 or step in self.keep_ckpt_ids:
+            return []
+        outdated = [self.keep_ckpt_ids.popleft()] if len(self.keep_ckpt_ids) == self.max_keep_ckpts else []
+        self.keep_ckpt_ids.append(step)
+        runner.message_hub.update_info('keep_ckpt_ids', list(self.keep_ckpt_ids))
+        return outdated
+
+    def _write(self, runner: Runner, name: str, meta: dict[str, int], stopped: str | None = None) -> None:
+        """Write a checkpoint, then name it in ``last_checkpoint``, then remove that of the last stop."""
+        hub = runner.message_hub
+        before = hub.runtime_info.get(STOPPED_CHECKPOINT)
+        hub.update_info(STOPPED_CHECKPOINT, stopped)
+        self.last_ckpt = self._inside(name)
+        hub.update_info('last_ckpt', self.last_ckpt)
+        self._rank_buffers = gather_buffers(runner)
+        runner.save_checkpoint(
+            self.out_dir,
+            name,
+            self.file_client_args,
+            save_optimizer=self.save_optimizer,
+            save_param_scheduler=self.save_param_scheduler,
+            meta=meta,
+            by_epoch=self.by_epoch,
+            backend_args=self.backend_args,
+            **self.args,
+        )
+        self._rank_buffers = None
+        if is_main_process():
+            with atomic_write(Path(runner.work_dir) / LAST) as file:
+                file.write(self.last_ckpt.encode())
+        if before and before != name:
+            self._remove(before)
+
+    def _remove(self, name: str) -> None:
+        path = self._inside(name)
+        if is_main_process() and self.file_backend.isfile(path):
+            self.file_backend.remove(path)
+
+    def _inside(self, path: str) -> str:
+        return self.file_backend.join_path(self.out_dir, Path(path).name)
+
+    @contextmanager
+    def _removing_afterwards(self) -> Iterator[None]:
+        """Put off what mmengine removes, which it does before it writes what takes its place."""
+        backend = self.file_backend
+        outdated: list[str] = []
+        self.file_backend = copy(backend)
+        self.file_backend.remove = outdated.append
+        try:
+            yield
+        finally:
+            self.file_backend = backend
+        for path in outdated:
+            backend.remove(path)
+
+
+def accumulates(runner: Runner) -> bool:
+    """Return whether there are gradients that no step of the optimizer has used yet."""
+    wrapper = runner.optim_wrapper
+    return not isinstance(wrapper, OptimWrapperDict) and not wrapper.should_update()

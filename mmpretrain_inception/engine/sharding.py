@@ -1,0 +1,85 @@
+"""Sharded training by mmengine, mended for today's torch and for CPUs."""
+
+from __future__ import annotations
+
+import warnings
+from contextlib import nullcontext
+from typing import Any
+
+import torch
+from mmengine._strategy import FSDPStrategy as _FSDPStrategy
+from mmengine.dist import barrier, is_main_process
+from torch import Tensor, nn
+from torch.distributed.fsdp import FullyShardedDataParallel as FSDP  # noqa: N817 - its usual name
+
+from mmpretrain_inception.registry import STRATEGIES
+from mmpretrain_inception.utils.atomic_file import atomic_path
+
+# mmengine and this module store state by the functions of FSDP that torch replaces by a newer interface.
+_DEPRECATED = r'FSDP.state_dict_type\(\) and FSDP.set_state_dict_type\(\) are being deprecated'
+
+# In every process, since what fits a checkpoint to a model asks the model for its state.
+_WHOLE = dict(
+    state_dict_type='FULL_STATE_DICT',
+    state_dict_config=dict(type='FullStateDictConfig', offload_to_cpu=True),
+    optim_state_dict_config=dict(type='FullOptimStateDictConfig', offload_to_cpu=True, rank0_only=True),
+)
+
+
+@STRATEGIES.register_module()
+class FSDPStrategy(_FSDPStrategy):
+    """mmengine's ``FSDPStrategy`` that resumes on torch >= 2.1 and runs on CPUs.
+
+    mmengine 0.10.7 hands the optimizer's state to torch in an order of arguments that torch 2.1 removed, selects a GPU
+    whatever the machine has, stores tensors with attributes, which ``weights_only=True`` refuses, and writes
+    checkpoints in place. It can go when mmengine does none of these.
+
+    Takes the arguments of mmengine's class, but for ``state_dict_cfg``: checkpoints are whole ones, which every other
+    run and tool reads too.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(state_dict_cfg=_WHOLE, **kwargs)
+
+    def _wrap_model(self, model: nn.Module) -> nn.Module:
+        if not torch.cuda.is_available():
+            self.model_wrapper: dict[str, Any] = {**(self.model_wrapper or {}), 'device_id': 'cpu'}
+        for parameter in model.parameters():
+            # torch 2.14 loads the state of an optimizer into parameters of another layout in the wrong order.
+            parameter.data = parameter.data.contiguous()
+        with warnings.catch_warnings():
+            warnings.filterwarnings('ignore', message=_DEPRECATED)
+            return super()._wrap_model(model)
+
+    def model_state_dict(self) -> dict[str, Tensor]:
+        """Return all parameters and buffers, in every process."""
+        state_dict = super().model_state_dict()
+        for name, tensor in state_dict.items():
+            # FSDP notes on its tensors that they are copies.
+            state_dict[name] = tensor.detach()
+        return state_dict
+
+    def load_optim_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take this process's share of a whole optimizer's state."""
+        optimizer = self.optim_wrapper.optimizer
+        self.optim_wrapper.load_state_dict(FSDP.optim_state_dict_to_load(self.model, optimizer, state_dict))
+
+    def save_checkpoint(self, filename: str, **kwargs: Any) -> None:
+        """Save a whole checkpoint, atomically.
+
+        Raises:
+            InputError: If it cannot be written. An older one of that name is then as it was.
+        """
+        # The main process writes for all.
+        with atomic_path(filename) if is_main_process() else nullcontext(filename) as path:
+            super().save_checkpoint(str(path), **kwargs)
+        barrier()
+
+
+def whole_state_dict(model: nn.Module) -> dict[str, Tensor]:
+    """Return the state dict of a model without its wrapper, in every process where :class:`FSDPStrategy` sharded it.
+
+    Args:
+        model: The model of a Runner.
+    """
+    return (model if isinstance(model, FSDP) else getattr(model, 'module', model)).state_dict()

@@ -1,0 +1,7 @@
+"""Necks: from maps to features."""
+
+from mmpretrain_inception.models.necks.inception_neck import InceptionNeck
+
+__all__ = [
+    'InceptionNeck',
+]

@@ -1,0 +1,17 @@
+"""Keys of mmengine's message hub, and so of checkpoints, that more than one module reads or that this package adds."""
+
+from __future__ import annotations
+
+# The epoch, counted from 1, after which the run was last validated. (Keys that begin with `val` are metrics.)
+VALIDATED_EPOCH = 'last_validated_epoch'
+# How many batches of the current epoch are done, and how many there are.
+BATCHES_DONE = 'batches_done'
+BATCHES_PER_EPOCH = 'batches_per_epoch'
+# How many batches were left out because their loss was not finite, and the iteration of the last one.
+SKIPPED_BATCHES = 'skipped_batches'
+LAST_SKIPPED_ITER = 'last_skipped_iter'
+# Training images seen, and messages about those that could not be decoded.
+IMAGES_SEEN = 'images_seen'
+BROKEN_IMAGES = 'broken_images'
+# The checkpoint of a run that a signal stopped, until a later one makes it needless.
+STOPPED_CHECKPOINT = 'stopped_ckpt'

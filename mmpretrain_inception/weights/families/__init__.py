@@ -1,0 +1,1 @@
+"""The networks whose weights are known, one folder each."""

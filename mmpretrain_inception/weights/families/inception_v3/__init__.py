@@ -1,0 +1,1 @@
+"""Inception V3: its names, its publishers' names, and the folding of its input range."""

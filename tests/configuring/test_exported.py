@@ -1,0 +1,99 @@
+from argparse import Namespace
+
+import pytest
+from support import CONFIGS
+from torch import nn
+
+from mmpretrain_inception.configuring.run_config import config_for_testing
+from mmpretrain_inception.deploy import Contract, export_model
+from mmpretrain_inception.errors import InputError, UsageError
+
+DIGITS = CONFIGS / 'inception-v3_1xb64_digits-75px.py'
+IMAGENET = dict(mean=(123.675, 116.28, 103.53), std=(58.395, 57.12, 57.375))
+
+
+@pytest.fixture(scope='module')
+def export(tmp_path_factory):
+    """Export a small network whose contract is that of the digits' config but for what is given."""
+    folder = tmp_path_factory.mktemp('files')
+
+    def write(**changes):
+        settings = {**dict(num_classes=10, height=75, width=75, classes=tuple('0123456789'), **IMAGENET), **changes}
+        model = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, settings['num_classes']))
+        path = folder / 'm.pt2'
+        export_model(model, path, to='torch', contract=Contract(**settings))
+        return str(path)
+
+    return write
+
+
+def for_test(*checkpoints, **options):
+    defaults = dict(
+        **dict(work_dir=None, data=None, amp=False, deploy=False, show=False, show_dir=None, interval=1, wait_time=2),
+        **dict(no_pin_memory=False, tta=False, launcher='none', cfg_options=None, skip_broken=False),
+    )
+    args = Namespace(config=str(DIGITS), checkpoints=list(checkpoints), **{**defaults, **options})
+    return config_for_testing(args)
+
+
+@pytest.mark.parametrize('tta', [False, True])
+def test_the_file_takes_the_place_of_the_model(export, tta):
+    path = export()
+    cfg = for_test(path, tta=tta)
+    model = cfg.model.module if tta else cfg.model
+    assert (model.type, model.path) == ('mmpretrain_inception.ExportedClassifier', path)
+    assert model.data_preprocessor.to_rgb is True
+    assert cfg.load_from is None
+    # Of the average, which the file holds.
+    assert cfg.custom_hooks == []
+
+
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        (dict(height=80), r'has images of \(height, width\) \(80, 75\), but .*digits-75px\.py has \(75, 75\)'),
+        (dict(mean=(0.0, 0.0, 0.0)), r'has means \(0\.0, 0\.0, 0\.0\), but .* has \(123\.675'),
+        (dict(std=(1.0, 1.0, 1.0)), r'has deviations .*; it was exported from another network'),
+        (dict(channel_order='BGR', config='a.py'), r'has channels BGR, but .* has RGB; it was exported from a\.py'),
+        (dict(num_classes=4, classes=None), 'has classes 4, but .* has 10'),
+    ],
+)
+def test_a_file_of_other_images_or_classes_is_refused(export, changes, message):
+    path = export(**changes)
+    with pytest.raises(InputError, match=rf'm\.pt2 {message}'):
+        for_test(path)
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        (dict(amp=True), '--amp changes how PyTorch runs a model'),
+        (dict(deploy=True), '--deploy changes'),
+        (dict(launcher='pytorch'), '--launcher changes'),
+        (dict(cfg_options={'compile': True}), 'compile changes'),
+    ],
+)
+def test_options_that_change_a_model_are_refused(export, options, message):
+    path = export()
+    with pytest.raises(UsageError, match=rf'm\.pt2: {message}'):
+        for_test(path, **options)
+
+
+def test_a_file_whose_classes_have_other_names_is_refused(export):
+    path = export()
+    names = {'test_dataloader.dataset.metainfo': dict(classes=tuple('0123456798'))}
+    with pytest.raises(InputError, match=r'm\.pt2 calls class 8 8, but the data calls it 9'):
+        for_test(path, cfg_options=names)
+
+
+def test_exported_files_are_evaluated_one_at_a_time(export):
+    path = export()
+    with pytest.raises(UsageError, match='is an exported file, and those are evaluated one at a time'):
+        for_test('c.pth', path)
+
+
+def test_a_pipeline_whose_images_differ_in_size_is_refused(export):
+    path = export()
+    pipeline = [dict(type='LoadImageFromFile'), dict(type='PackInputs')]
+    with pytest.raises(InputError, match='gives 400 x 500 and 640 x 480; crop them at its end'):
+        for_test(path, cfg_options={'test_dataloader.dataset.pipeline': pipeline})

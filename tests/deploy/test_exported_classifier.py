@@ -1,0 +1,75 @@
+from copy import deepcopy
+
+import numpy as np
+import pytest
+import torch
+from mmengine.registry import MODELS
+from mmpretrain.structures import DataSample
+
+from mmpretrain_inception.deploy import Contract, export_model
+from mmpretrain_inception.deploy.exported_classifier import ExportedClassifier
+from mmpretrain_inception.errors import InputError
+
+MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
+PREPROCESSOR = dict(mean=MEAN, std=STD, to_rgb=True, num_classes=4)
+
+
+@pytest.fixture(scope='module')
+def classifier(make_classifier, randomise):
+    torch.manual_seed(0)
+    return randomise(make_classifier(4)).eval()
+
+
+@pytest.fixture(scope='module')
+def files(classifier, tmp_path_factory):
+    """The classifier as two files, by whether they normalise."""
+    folder = tmp_path_factory.mktemp('files')
+    for raw in (False, True):
+        contract = Contract(num_classes=4, height=75, width=75, mean=MEAN, std=STD, with_preprocess=raw)
+        export_model(classifier, folder / f'{raw}.pt2', to='torch', contract=contract)
+    return {raw: str(folder / f'{raw}.pt2') for raw in (False, True)}
+
+
+def batch(as_list=False):
+    images = torch.randint(0, 256, (3, 3, 75, 75), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    samples = [DataSample().set_gt_label(label) for label in (0, 3, 1)]
+    return dict(inputs=list(images) if as_list else images, data_samples=samples)
+
+
+@pytest.mark.parametrize('as_list', [False, True])
+@pytest.mark.parametrize('raw', [False, True])
+def test_predictions_are_those_of_the_model(classifier, files, raw, as_list):
+    exported = MODELS.build(
+        dict(
+            type='mmpretrain_inception.ExportedClassifier',
+            path=files[raw],
+            data_preprocessor=deepcopy(PREPROCESSOR),
+            threads=1,
+        )
+    )
+    model = deepcopy(classifier)
+    model.data_preprocessor = preprocessor()
+    found, expected = (each.test_step(batch(as_list)) for each in (exported, model))
+    for one, other in zip(found, expected):
+        torch.testing.assert_close(one.pred_score, other.pred_score, rtol=1e-4, atol=1e-6)
+        assert torch.equal(one.pred_label, other.pred_label)
+        assert torch.equal(one.gt_label, other.gt_label)
+    assert torch.stack([one.pred_score for one in found]).std(0).max() > 1e-3
+
+
+def preprocessor():
+    return MODELS.build(dict(type='mmpretrain.ClsDataPreprocessor', **PREPROCESSOR))
+
+
+def test_logits_and_images_without_annotations(files):
+    exported = ExportedClassifier(files[True], threads=1)
+    images = torch.from_numpy(np.zeros((2, 75, 75, 3), np.uint8))
+    logits = exported(images, mode='tensor')
+    assert logits.shape == (2, 4)
+    predicted = exported(images)
+    torch.testing.assert_close(predicted[1].pred_score, logits[1].softmax(0))
+
+
+def test_it_does_not_train(files):
+    with pytest.raises(InputError, match="predicts only, but mode='loss'"):
+        ExportedClassifier(files[True], threads=1)(torch.zeros(1), mode='loss')

@@ -1,0 +1,130 @@
+import os
+import resource
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.hooks import Hook
+from toy_run import Do, Killed, build, state
+
+from mmpretrain_inception.engine.runner.checkpoint_files import find_damage
+from mmpretrain_inception.errors import InputError
+
+
+def kill():
+    raise Killed
+
+
+def files(folder):
+    return sorted(path.name for path in folder.iterdir() if path.is_file() and not path.name.endswith('.py'))
+
+
+def alter(path, **info):
+    content = torch.load(path, weights_only=True)
+    content['message_hub']['runtime_info'].update(info)
+    torch.save(content, path)
+
+
+def test_the_last_ones_and_the_best_are_kept(tmp_path):
+    runner = build(tmp_path)
+    runner.train()
+    best = Path(runner.message_hub.get_info('best_ckpt')).name
+    assert files(tmp_path) == sorted([best, 'epoch_2.pth', 'epoch_3.pth', 'last_checkpoint'])
+    assert (tmp_path / 'last_checkpoint').read_text() == str(tmp_path / 'epoch_3.pth')
+
+
+@pytest.mark.parametrize('keep', [1, 2])
+@pytest.mark.parametrize('failing', ['epoch_3.pth', 'best_', 'last_checkpoint'])
+def test_a_save_that_fails_takes_no_older_checkpoint(tmp_path, monkeypatch, failing, keep):
+    """The disk is full for one file of the third epoch."""
+    replace = os.replace
+    first = []
+
+    def full(source, target):
+        if Path(target).name.startswith(failing):
+            first.append(target)
+            if failing == 'epoch_3.pth' or len(first) == 3:
+                raise OSError(28, 'No space left on device')
+        replace(source, target)
+
+    class Improve(Hook):
+        """Every epoch is the best."""
+
+        def after_val_epoch(self, runner, metrics=None):
+            metrics['toy/mean'] = -runner.epoch
+
+    monkeypatch.setattr(os, 'replace', full)
+    with pytest.raises(InputError, match='cannot be written: No space left on device'):
+        build(tmp_path, epochs=4, max_keep_ckpts=keep, hooks=[Improve()]).train()
+    left = files(tmp_path)
+    assert 'epoch_2.pth' in left or 'epoch_3.pth' in left
+    assert any(name.startswith('best_toy_mean_epoch_') for name in left)
+    assert not any(name.endswith('.part') for name in left)
+    last = Path((tmp_path / 'last_checkpoint').read_text())
+    assert find_damage(last) is None
+    monkeypatch.undo()
+    resumed = build(tmp_path, epochs=4, resume=True, max_keep_ckpts=keep, hooks=[Improve()])
+    resumed.train()
+    assert resumed.epoch == 4
+
+
+def test_a_file_size_limit_ends_the_run_with_one_error_and_it_resumes(tmp_path):
+    whole = build(tmp_path / 'whole')
+    whole.train()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2000, limits[1]))
+
+    try:
+        with pytest.raises(InputError, match=r'epoch_2\.pth cannot be written: File too large'):
+            build(tmp_path / 'parts', hooks=[Do(7, limit)]).train()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (tmp_path / 'parts/last_checkpoint').read_text().endswith('epoch_1.pth')
+    assert find_damage(tmp_path / 'parts/epoch_1.pth') is None
+    resumed = build(tmp_path / 'parts', resume=True)
+    resumed.train()
+    assert state(resumed) == state(whole)
+
+
+def test_what_a_killed_run_left_half_written_is_removed_at_the_next_start(tmp_path):
+    with pytest.raises(Killed):
+        build(tmp_path, hooks=[Do(6, kill)]).train()
+    partial = tmp_path / '.epoch_2.pth.1234.part'
+    partial.write_bytes(b'half')
+    build(tmp_path, resume=True).train()
+    assert not partial.exists()
+
+
+def test_paths_in_a_checkpoint_lead_to_no_file_outside_of_the_folder(tmp_path):
+    work, outside = tmp_path / 'work', tmp_path / 'outside.pth'
+    outside.write_text('precious')
+    with pytest.raises(Killed):
+        build(work, hooks=[Do(6, kill)]).train()
+    steps = ['../outside', 1, 2, 3]
+    alter(
+        work / 'epoch_1.pth', best_ckpt=str(outside), best_score=1e9, keep_ckpt_ids=steps, stopped_ckpt='../outside.pth'
+    )
+    build(work, resume=True, filename_tmpl='{}.pth').train()
+    assert outside.read_text() == 'precious'
+
+
+def test_a_work_directory_that_was_moved_loses_its_old_best(tmp_path):
+    with pytest.raises(Killed):
+        build(tmp_path / 'before', hooks=[Do(6, kill)]).train()
+    (tmp_path / 'before').rename(tmp_path / 'after')
+    alter(tmp_path / 'after/epoch_1.pth', best_score=1e9)
+    build(tmp_path / 'after', resume=True).train()
+    assert len(list((tmp_path / 'after').glob('best_*'))) == 1
+    assert not (tmp_path / 'before').exists()
+
+
+def test_the_checkpoint_of_a_stop_goes_when_the_next_one_is_there(tmp_path):
+    runner = build(tmp_path)
+    runner.register_hook(Do(7, lambda: runner.call_hook('save_stopped', meta=dict(epoch=1, iter=7))), 'LOWEST')
+    runner.register_hook(Do(8, lambda: seen.extend(files(tmp_path))), 'LOWEST')
+    seen = []
+    runner.train()
+    assert {'iter_7.pth', 'epoch_1.pth'} <= set(seen)
+    assert 'iter_7.pth' not in files(tmp_path)

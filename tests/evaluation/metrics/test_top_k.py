@@ -1,0 +1,84 @@
+import pytest
+import torch
+from mmengine import METRICS as MMENGINE_METRICS
+from mmengine.registry import Registry
+from mmpretrain.registry import METRICS
+from mmpretrain.structures import DataSample
+
+from mmpretrain_inception import InceptionHead
+from mmpretrain_inception.evaluation import TopKAccuracy
+from mmpretrain_inception.models.heads.ranks import clamp_topk
+
+SCORES = [[0.6, 0.3, 0.1], [0.6, 0.3, 0.1], [0.6, 0.3, 0.1], [0.1, 0.3, 0.6]]
+LABELS = [0, 1, 2, 2]
+
+
+def evaluate(metric):
+    samples = [DataSample().set_gt_label(label).set_pred_score(torch.tensor(s)) for label, s in zip(LABELS, SCORES)]
+    metric.process(None, [sample.to_dict() for sample in samples])
+    return metric.evaluate(len(samples))
+
+
+def metric_at(topk):
+    return METRICS.build(dict(type='mmpretrain_inception.TopKAccuracy', topk=topk))
+
+
+@pytest.mark.parametrize(
+    ('topk', 'num_classes', 'expected'),
+    [
+        (1, 3, (1,)), (5, 3, (3,)), ((1, 5), 3, (1, 3)), ([1, 5], 2, (1, 2)), ((1, 3, 5), 3, (1, 3)),
+        ((1, 5), 5, (1, 5)), ((5, 1), 1000, (5, 1)),
+    ],
+)  # fmt: skip
+def test_ranks_beyond_the_classes_become_their_number(warnings_logged, topk, num_classes, expected):
+    assert clamp_topk(topk, num_classes) == expected
+    assert len(warnings_logged) == (max(torch.tensor(topk).view(-1).tolist()) > num_classes)
+
+
+def test_head_and_metrics_warn_once_between_them(warnings_logged, labelled):
+    head = InceptionHead(num_classes=3, in_channels=8, topk=(1, 5))
+    losses = head.loss((torch.randn(2, 8),), labelled(0, 1))
+    assert losses['accuracy_top-3'][0].item() == 100
+    assert 'accuracy_top-5' not in losses
+    for _ in range(2):
+        metric = metric_at((1, 5))
+        # An epoch each: the second one starts from the clamped ranks.
+        assert evaluate(metric) == evaluate(metric)
+    assert len(warnings_logged) == 1
+    assert 'top-5' in warnings_logged[0]
+    assert '3 classes' in warnings_logged[0]
+    assert 'top-3' in warnings_logged[0]
+
+
+# Unlike the backbone, the metric is no attribute of the package, by which mmengine would find it without a registry.
+@pytest.mark.parametrize('scope', ['mmengine', 'mmpretrain', 'another_project'])
+def test_metric_builds_from_every_registry(scope):
+    registries = {'mmengine': MMENGINE_METRICS, 'mmpretrain': METRICS}
+    registry = registries.get(scope) or Registry('metric', parent=MMENGINE_METRICS, scope=scope)
+    metric = registry.build(dict(type='mmpretrain_inception.TopKAccuracy', topk=2))
+    MMENGINE_METRICS.children.pop('another_project', None)
+    assert type(metric) is TopKAccuracy
+    assert metric.topk == (2,)
+
+
+def test_metric_reports_the_ranks_that_exist(warnings_logged):
+    assert evaluate(metric_at((1, 5))) == pytest.approx({'accuracy/top1': 50.0, 'accuracy/top3': 100.0})
+
+
+def test_metric_leaves_ranks_that_exist_alone(warnings_logged):
+    assert evaluate(metric_at((1, 2))) == pytest.approx({'accuracy/top1': 50.0, 'accuracy/top2': 75.0})
+    assert warnings_logged == []
+
+
+def test_metric_takes_labels_without_scores(warnings_logged):
+    metric = metric_at((1, 5))
+    samples = [DataSample().set_gt_label(label).set_pred_label(0) for label in LABELS]
+    metric.process(None, [sample.to_dict() for sample in samples])
+    assert metric.evaluate(len(samples)) == pytest.approx({'accuracy/top1': 25.0})
+    assert warnings_logged == []
+
+
+def test_a_score_that_is_rounded_to_zero_counts_by_its_rank():
+    metric = TopKAccuracy(topk=(1, 2))
+    metric.process(None, [dict(pred_score=torch.tensor([1.0, 0.0]), gt_label=torch.tensor([1]))])
+    assert metric.evaluate(1) == {'accuracy/top1': 0.0, 'accuracy/top2': 100.0}
