@@ -7,21 +7,14 @@ opens they return the same. They can go when mmengine reads its own checkpoints 
 
 from __future__ import annotations
 
-import hashlib
-import re
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlparse
 
-import torch
-from mmengine.dist import barrier, is_main_process
 from mmengine.runner import CheckpointLoader
 
 from mmpretrain_inception.errors import InputError
+from mmpretrain_inception.weights.files.download import download
 from mmpretrain_inception.weights.files.read import read_checkpoint
-
-# As in torch.hub and in OpenMMLab's model zoo: the first digits of the sha256 before the ending.
-_HASH = re.compile(r'-([a-f0-9]{8,64})\.')
 
 
 # mmengine names the kind of source in its log by what follows `load_from_` in the name of the function.
@@ -57,11 +50,7 @@ def load_from_http(filename: str, map_location: Any = None) -> dict[str, Any]:
     Raises:
         InputError: If the download fails or has another sha256, or as for :func:`load_from_local`.
     """
-    target = _cached(filename)
-    if is_main_process() and not target.exists():
-        _download(filename, target)
-    barrier()
-    return read_checkpoint(target, map_location)
+    return read_checkpoint(download(filename), map_location)
 
 
 # mmengine's own readers of these call ``torch.load`` as the environment says, some of them with any object.
@@ -79,22 +68,3 @@ def load_from_elsewhere(filename: str, map_location: Any = None) -> dict[str, An
         InputError: Always.
     """
     raise InputError(f'{filename}: a file or an address with http:// or https:// was expected')
-
-
-def _cached(address: str) -> Path:
-    """Return where torch.hub keeps a file; without a hash in its name, in a folder of its address's own.
-
-    Several files on Hugging Face are all called ``model.safetensors``.
-    """
-    name = Path(urlparse(address).path).name
-    folder = Path(torch.hub.get_dir()) / 'checkpoints'
-    return folder / name if _HASH.search(name) else folder / hashlib.sha256(address.encode()).hexdigest()[:16] / name
-
-
-def _download(address: str, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    prefix = _HASH.search(target.name)
-    try:
-        torch.hub.download_url_to_file(address, str(target), prefix and prefix[1])
-    except (OSError, RuntimeError, ValueError) as error:
-        raise InputError(f'{address} cannot be downloaded: {error}') from error

@@ -47,7 +47,15 @@ def read_torch(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     Raises:
         InputError: If the file is damaged, needs more than tensors and plain containers, or holds no state dict.
     """
-    content = read_torch_content(path)
+    return split_content(path, read_torch_content(path))
+
+
+def split_content(path: Path, content: dict[Any, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Return the state dict and the plain metadata of a checkpoint.
+
+    Raises:
+        InputError: If it holds no state dict.
+    """
     meta = _plain(content.get('meta'), _META_DEPTH)
     return _state_dict(path, content), meta if isinstance(meta, dict) else {}
 
