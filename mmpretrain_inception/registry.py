@@ -10,8 +10,10 @@ that it does not hold.
 
 from __future__ import annotations
 
+from typing import Any
+
 from mmengine.registry import STRATEGIES as MMENGINE_STRATEGIES
-from mmengine.registry import Registry
+from mmengine.registry import DefaultScope, Registry
 from mmpretrain import registry as mmpretrain_registry
 
 SCOPE = 'mmpretrain_inception'
@@ -30,6 +32,11 @@ class PluginRegistry(Registry):
         # there is none, say that the package is not installed.
         super().__init__(base.name, parent=base.parent, scope=SCOPE, locations=list(locations) or [__name__])
         self._base = base
+
+    def import_from_location(self) -> None:
+        """Import the locations. Without any, mmengine would say that this package is not installed."""
+        if self._locations:
+            super().import_from_location()
 
     def get(self, key: str) -> type | None:
         """Return the class registered as ``key`` here or, if there is none, in mmpretrain's registry."""
@@ -68,3 +75,48 @@ TASK_UTILS = PluginRegistry(mmpretrain_registry.TASK_UTILS)
 EVALUATORS = PluginRegistry(mmpretrain_registry.EVALUATORS)
 VISUALIZERS = PluginRegistry(mmpretrain_registry.VISUALIZERS)
 VISBACKENDS = PluginRegistry(mmpretrain_registry.VISBACKENDS)
+
+
+def resolve(kind: Any, registry: Registry) -> type | None:
+    """Return the class that a config's ``type`` means.
+
+    ``type='CheckpointHook'``, ``type='mmengine.CheckpointHook'``, ``type='mmengine.hooks.CheckpointHook'`` and the
+    class itself (mmengine's lazy configs) all give the same class. Compare types by this, never by their names.
+
+    Args:
+        kind: A name, a class, or None.
+        registry: Where names are looked up: the current default scope's registry of that kind first, this one next.
+
+    Returns:
+        The class. None for names that nobody has registered, for functions and for None.
+    """
+    if isinstance(kind, type):
+        return kind
+    if not isinstance(kind, str):
+        return None
+    found = None
+    if DefaultScope.get_current_instance() is not None:
+        with registry.root.switch_scope_and_registry(None) as current:
+            found = _look_up(kind, current)
+    found = found or _look_up(kind, registry)
+    return found if isinstance(found, type) else None
+
+
+def is_kind(settings: Any, base: type, registry: Registry) -> bool:
+    """Return whether a config such as ``dict(type='CheckpointHook', interval=1)`` builds a ``base`` or a subclass.
+
+    Args:
+        settings: The config. Anything but a dict with a known ``type`` gives False.
+        base: The class.
+        registry: As in :func:`resolve`.
+    """
+    found = resolve(settings.get('type'), registry) if isinstance(settings, dict) else None
+    return found is not None and issubclass(found, base)
+
+
+def _look_up(name: str, registry: Registry) -> Any:
+    try:
+        return registry.get(name)
+    except RuntimeError:
+        # How mmengine says that importing the module in a dotted name failed.
+        return None
