@@ -1,6 +1,8 @@
 """Time inference and training against other publishers' networks: python tools/benchmark.py CONFIG [CHECKPOINT]."""
 
 import argparse
+import sys
+from pathlib import Path
 
 from arguments import add_config_options
 
@@ -65,13 +67,14 @@ def at_least_two(text: str) -> int:
 def at_least(smallest: int, text: str) -> int:
     """Parse a number that has a lower bound."""
     if not text.isdecimal() or int(text) < smallest:
-        raise argparse.ArgumentTypeError(f'a number of at least {smallest} was expected, but {text} came')
+        raise argparse.ArgumentTypeError(f'expected a whole number of at least {smallest}, got {text}')
     return int(text)
 
 
 def main() -> None:
     """Time, print the table, and write it as JSON and as a chart."""
-    results, context = run_benchmark(args)
+    options = {key: value for key, value in vars(args).items() if key != 'out'}
+    results, context = run_benchmark(Options(**options))
     print(format_table(results))
     write_report(results, context, Path(args.out))
     print(f'written: {args.out}, {Path(args.out).with_suffix(".png")}')
@@ -81,12 +84,12 @@ if __name__ == '__main__':
     parser = build_parser()
     args = parser.parse_args()
     if not args.out.endswith('.json'):
-        parser.error(f'--out {args.out}: a file ending in .json was expected')
+        parser.error(f'--out: expected a file ending in .json, got {args.out}')
+    # The benchmarks are part of the repository, not of the package.
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     # Imported after parsing: torch and mmpretrain take seconds.
-    from pathlib import Path
-
-    from mmpretrain_inception.benchmark.report import format_table, write_report
-    from mmpretrain_inception.benchmark.run import run_benchmark
+    from benchmarks.speed.report import format_table, write_report
+    from benchmarks.speed.run import Options, run_benchmark
     from mmpretrain_inception.cli import run_tool
 
     run_tool(main)

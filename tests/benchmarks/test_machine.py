@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmpretrain_inception.benchmark.machine import describe_machine, matrix_product, peak_memory
+from benchmarks.speed.machine import describe_machine, matrix_product, peak_memory
 
 CPU = torch.device('cpu')
 
@@ -20,7 +20,7 @@ def test_peak_memory_is_what_a_run_holds_at_most(megabytes):
 
 
 def test_a_matrix_product_tells_its_multiply_adds(monkeypatch):
-    monkeypatch.setattr('mmpretrain_inception.benchmark.machine._MATRIX_SIZE', 16)
+    monkeypatch.setattr('benchmarks.speed.machine._MATRIX_SIZE', 16)
     run, multiply_adds = matrix_product(torch.bfloat16, CPU)
 
     assert run().shape == (16, 16)

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import tempfile
-from argparse import Namespace
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from functools import partial
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from mmengine.utils import ProgressBar
 
-from mmpretrain_inception.benchmark.machine import describe_machine, matrix_product
-from mmpretrain_inception.benchmark.report import Result
-from mmpretrain_inception.benchmark.row_process import RowProcess, finished
-from mmpretrain_inception.benchmark.rows import ROWS, Row, Subject
-from mmpretrain_inception.benchmark.timing import Step, summarize, time_interleaved
+from benchmarks.speed.machine import describe_machine, matrix_product
+from benchmarks.speed.report import Result
+from benchmarks.speed.row_process import RowProcess, finished
+from benchmarks.speed.rows import ROWS, Row
+from benchmarks.speed.subject import Subject
+from benchmarks.speed.timing import Step, summarize, time_interleaved
 from mmpretrain_inception.configuring.config_file import load_config, merge_options
 from mmpretrain_inception.errors import UsageError
 from mmpretrain_inception.evaluation.complexity import count_complexity
@@ -27,12 +27,40 @@ _PASSES = {'inference': 1, 'training': 3}
 _LIMITS = {'fp32': torch.float32, 'bf16': torch.bfloat16}
 
 
-def run_benchmark(args: Namespace) -> tuple[list[Result], dict[str, Any]]:
+@dataclass(frozen=True)
+class Options:
+    """What to time; ``tools/benchmark.py --help`` explains each.
+
+    Attributes:
+        config: Config file.
+        checkpoint: Weights of our rows. Defaults to random ones.
+        phases: Defaults to both.
+        batch_sizes: Of inference.
+        train_batch_sizes: Of training.
+        shape: Height and width of the images, in pixels.
+        threads: PyTorch's threads. Defaults to what PyTorch chooses.
+        rounds: How often each row runs.
+        only: Parts of the names of the rows to time. Defaults to all rows.
+        cfg_options: Settings that replace those of the config.
+    """
+
+    config: str
+    checkpoint: str | None = None
+    phases: Sequence[str] = ('inference', 'training')
+    batch_sizes: Sequence[int] = (8, 32)
+    train_batch_sizes: Sequence[int] = (16,)
+    shape: Sequence[int] = (299, 299)
+    threads: int | None = None
+    rounds: int = 7
+    only: Sequence[str] | None = None
+    cfg_options: dict[str, Any] | None = None
+
+
+def run_benchmark(options: Options) -> tuple[list[Result], dict[str, Any]]:
     """Time all rows.
 
     Args:
-        args: ``config``, ``checkpoint``, ``phases``, ``batch_sizes``, ``train_batch_sizes``, ``shape``, ``threads``,
-            ``rounds``, ``only`` and ``cfg_options``, as ``tools/benchmark.py`` explains them.
+        options: What to time.
 
     Returns:
         The rows of the table, and what they were measured on.
@@ -41,25 +69,26 @@ def run_benchmark(args: Namespace) -> tuple[list[Result], dict[str, Any]]:
         UsageError: If ``only`` leaves nothing to compare.
         InputError: If the checkpoint does not fit.
     """
-    if args.threads is not None:
-        torch.set_num_threads(args.threads)
-    cfg = load_config(args.config)
-    merge_options(cfg, args.cfg_options)
+    if options.threads is not None:
+        torch.set_num_threads(options.threads)
+    cfg = load_config(options.config)
+    merge_options(cfg, options.cfg_options)
     device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
-    multiply_adds = count_complexity(cfg, *args.shape).multiply_adds
-    batch_sizes = dict(inference=args.batch_sizes, training=args.train_batch_sizes)
+    height, width = options.shape
+    multiply_adds = count_complexity(cfg, height, width).multiply_adds
+    batch_sizes = dict(inference=options.batch_sizes, training=options.train_batch_sizes)
     results = []
     with tempfile.TemporaryDirectory() as folder:
-        subject = Subject(cfg, args.checkpoint, tuple(args.shape), device, args.threads, Path(folder))
-        for phase in args.phases:
-            rows = _chosen(ROWS[phase], args.only)
+        subject = Subject(cfg, options.checkpoint, (height, width), device, options.threads, Path(folder))
+        for phase in options.phases:
+            rows = _chosen(ROWS[phase], options.only)
             for batch_size in batch_sizes[phase]:
-                results += _time_group(subject, phase, rows, batch_size, args.rounds, multiply_adds)
+                results += _time_group(subject, phase, rows, batch_size, options.rounds, multiply_adds)
     context = dict(
-        config=args.config,
-        checkpoint=args.checkpoint,
-        shape=list(args.shape),
-        rounds=args.rounds,
+        config=options.config,
+        checkpoint=options.checkpoint,
+        shape=[height, width],
+        rounds=options.rounds,
         multiply_adds=multiply_adds,
         machine=describe_machine(device),
     )
@@ -71,7 +100,7 @@ def _chosen(rows: Sequence[Row], only: Sequence[str] | None) -> list[Row]:
     chosen = [row for row in others if only is None or any(text in row.name for text in only)]
     if not chosen:
         raise UsageError(
-            f'--only {" ".join(only or [])}: a part of one of these was expected: {[r.name for r in rows]}'
+            f'--only {" ".join(only or [])}: no row has such a name; the rows are {[row.name for row in rows]}'
         )
     return [first, *chosen]
 
@@ -109,14 +138,11 @@ def _time_group(
 
 @contextmanager
 def _row_processes(subject: Subject, rows: Sequence[Row], batch_size: int) -> Iterator[list[RowProcess]]:
-    processes: list[RowProcess] = []
-    try:
+    with ExitStack() as stack:
+        processes = []
         for row in rows:
-            build = partial(row.build, subject, batch_size)
-            processes.append(RowProcess(row.name, build, subject.device, subject.threads, row.environment))
             # One after the other: each takes all cores, and some write a file that a later one reads.
-            processes[-1].wait()
+            process = RowProcess(row.name, row.build, row.arguments, subject, batch_size, row.environment)
+            stack.callback(process.close)
+            processes.append(process)
         yield processes
-    finally:
-        for process in processes:
-            process.close()

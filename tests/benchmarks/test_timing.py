@@ -3,8 +3,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from mmpretrain_inception.benchmark import timing
-from mmpretrain_inception.benchmark.timing import Step, summarize, time_interleaved
+from benchmarks.speed import timing
+from benchmarks.speed.timing import Step, summarize, time_interleaved
 
 
 def test_steps_take_turns_in_changing_order_and_are_measured_when_they_are_warm(monkeypatch):

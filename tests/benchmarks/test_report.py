@@ -2,7 +2,7 @@ import json
 
 from PIL import Image
 
-from mmpretrain_inception.benchmark.report import Result, format_table, write_report
+from benchmarks.speed.report import Result, format_table, write_report
 
 RESULTS = [
     Result('inference', 8, 'theirs', 'fp32', 10.0, 9.0, 11.0, 1.0, 0.5, 100.0),

@@ -20,8 +20,9 @@ from mmpretrain_inception.deploy import switch_to_deploy
 from mmpretrain_inception.engine.amp.bf16_optim_wrapper import BF16OptimWrapper
 from mmpretrain_inception.engine.hooks.compile_hook import set_freezing
 from mmpretrain_inception.engine.hooks.deploy_hook import store_convolutions
+from mmpretrain_inception.models.classifiers.ensemble import load_member
 
-# Of the auxiliary loss, where the publisher's model has an auxiliary classifier and leaves the loss to the user.
+# Weight of the auxiliary loss where the publisher's model has an auxiliary classifier and leaves the loss to the user.
 _AUX_WEIGHT = 0.4
 
 
@@ -29,9 +30,6 @@ def load_ours(cfg: Config, checkpoint: str | None) -> nn.Module:
     """Build the config's model, with the weights of a checkpoint or as it is initialised."""
     model = get_model(cfg)
     if checkpoint is not None:
-        # Both packages use this one.
-        from mmpretrain_inception.models.classifiers.ensemble import load_member
-
         load_member(model, checkpoint)
     return model
 

@@ -1,14 +1,12 @@
-import multiprocessing
-from argparse import Namespace
-from functools import partial
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
-import sleeping_rows
 import torch
 from mmengine.config import Config
 from support import CONFIGS
 
-from mmpretrain_inception.benchmark.networks import (
+from benchmarks.speed.networks import (
     Form,
     build_timm,
     build_torchvision,
@@ -17,24 +15,13 @@ from mmpretrain_inception.benchmark.networks import (
     load_ours,
     network_training_step,
 )
-from mmpretrain_inception.benchmark.rows import ROWS, Row
-from mmpretrain_inception.benchmark.run import run_benchmark
+from benchmarks.speed.rows import ROWS, Row
+from benchmarks.speed.run import Options, run_benchmark
 from mmpretrain_inception.errors import InputError, UsageError
 
 CONFIG = CONFIGS / 'inception-v3-aux_8xb32_in1k.py'
 
-ARGUMENTS = Namespace(
-    config=str(CONFIG),
-    checkpoint=None,
-    phases=['training'],
-    batch_sizes=[],
-    train_batch_sizes=[2, 4],
-    shape=[75, 75],
-    threads=None,
-    rounds=3,
-    only=None,
-    cfg_options=None,
-)
+OPTIONS = Options(str(CONFIG), phases=['training'], train_batch_sizes=[2, 4], shape=[75, 75], rounds=3)
 
 
 @pytest.fixture(scope='module')
@@ -96,28 +83,28 @@ def test_the_first_row_of_each_phase_is_mmpretrains():
 
 
 def test_only_that_names_no_row_lists_them():
-    args = Namespace(**{**vars(ARGUMENTS), 'only': ['nobody']})
-    with pytest.raises(UsageError, match=r"--only nobody: a part of one of these was expected: \['mmpretrain"):
-        run_benchmark(args)
+    with pytest.raises(UsageError, match=r"--only nobody: no row has such a name; the rows are \['mmpretrain"):
+        run_benchmark(replace(OPTIONS, only=['nobody']))
 
 
 @pytest.fixture
 def only_rows(monkeypatch):
     """Take the place of the rows, and leave out what takes long."""
-    monkeypatch.setattr('mmpretrain_inception.benchmark.machine._MATRIX_SIZE', 64)
-    monkeypatch.setattr('mmpretrain_inception.benchmark.timing._SETTLE_SECONDS', 0)
+    monkeypatch.setattr('benchmarks.speed.machine._MATRIX_SIZE', 64)
+    monkeypatch.setattr('benchmarks.speed.timing._SETTLE_SECONDS', 0)
+    # The processes of the rows import `sleeping_rows` from here.
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
     return lambda *rows: monkeypatch.setitem(ROWS, 'training', list(rows))
 
 
 @pytest.mark.slow
 def test_rows_are_timed_each_in_its_environment_and_compared_with_the_first(only_rows):
-    environment = dict(SECONDS_TO_SLEEP='0.01')
     only_rows(
-        Row('slow', 'fp32', partial(sleeping_rows.sleep, 0.04)),
-        Row('fast', 'fp32', sleeping_rows.sleep_as_the_environment_says, environment),
+        Row('slow', 'fp32', 'sleeping_rows:sleep', dict(seconds=0.04)),
+        Row('fast', 'fp32', 'sleeping_rows:sleep_as_the_environment_says', environment=dict(SECONDS_TO_SLEEP='0.01')),
     )
 
-    results, context = run_benchmark(ARGUMENTS)
+    results, context = run_benchmark(OPTIONS)
 
     order = [(result.name, result.batch_size) for result in results]
     assert order == [('slow', 2), ('fast', 2), ('slow', 4), ('fast', 4)]
@@ -132,13 +119,16 @@ def test_rows_are_timed_each_in_its_environment_and_compared_with_the_first(only
 @pytest.mark.parametrize(
     ('build', 'message'),
     [
-        (sleeping_rows.refuse, 'no such weights'),
-        (sleeping_rows.vanish, 'second: its process ended without an answer'),
-        (sleeping_rows.vanish_in_a_step, 'second: its process ended without an answer'),
+        ('refuse', 'second: no such weights'),
+        ('vanish_in_a_step', 'second: its process ended without an answer'),
+        ('talk_and_vanish', 'second: its process ended without an answer'),
     ],
 )
-def test_a_row_that_fails_ends_the_run_with_its_reason(only_rows, build, message):
-    only_rows(Row('first', 'fp32', partial(sleeping_rows.sleep, 0)), Row('second', 'fp32', build))
+def test_a_row_that_fails_ends_the_run_with_its_reason_and_its_processes(only_rows, build, message):
+    only_rows(
+        Row('first', 'fp32', 'sleeping_rows:sleep', dict(seconds=0)), Row('second', 'fp32', f'sleeping_rows:{build}')
+    )
     with pytest.raises(InputError, match=message):
-        run_benchmark(ARGUMENTS)
-    assert multiprocessing.active_children() == []
+        run_benchmark(OPTIONS)
+    children = Path('/proc/thread-self/children')
+    assert not children.exists() or children.read_text() == ''

@@ -1,1 +1,0 @@
-"""Timing a model against other publishers' networks."""
