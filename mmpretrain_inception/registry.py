@@ -28,8 +28,8 @@ class PluginRegistry(Registry):
     """
 
     def __init__(self, base: Registry, *locations: str) -> None:
-        # A registry without locations makes mmengine look for `mmpretrain_inception.utils.register_all_modules` and, when
-        # there is none, say that the package is not installed.
+        # For a registry without locations mmengine looks for `mmpretrain_inception.utils.register_all_modules`, does
+        # not find it, and says that the package is not installed.
         super().__init__(base.name, parent=base.parent, scope=SCOPE, locations=list(locations) or [__name__])
         self._base = base
 
