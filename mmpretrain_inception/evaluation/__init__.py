@@ -1,8 +1,10 @@
-"""Metrics and the cost of a model."""
+"""Metrics, their reports and the cost of a model."""
 
 from mmpretrain_inception.evaluation.metrics import CrossEntropy, TopKAccuracy
+from mmpretrain_inception.evaluation.report import write_metrics
 
 __all__ = [
     'CrossEntropy',
     'TopKAccuracy',
+    'write_metrics',
 ]

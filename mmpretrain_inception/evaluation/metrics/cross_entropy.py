@@ -13,27 +13,26 @@ from mmpretrain_inception.registry import METRICS
 
 @METRICS.register_module()
 class CrossEntropy(BaseMetric):
-    """Mean cross entropy of the labels under the predicted scores, in nats, without label smoothing.
+    """Mean cross entropy between labels and predicted scores, in nats, without label smoothing or class weights.
 
-    It is what a training loss without label smoothing and weights would be on these images, and is reported as
-    ``single-label/cross_entropy``. A score of 0 counts as the smallest normal number of float32, 1.2e-38.
+    Reported as ``single-label/cross_entropy``. A score of 0 counts as the smallest normal float32, 1.2e-38.
 
-    The arguments are those of mmengine's ``BaseMetric``: ``collect_device``, ``prefix``.
+    Takes the arguments of mmengine's ``BaseMetric``: ``collect_device`` and ``prefix``.
     """
 
-    # As of mmpretrain's SingleLabelMetric. mmengine's log would average what has "loss" in its name over ten epochs.
+    # The prefix of mmpretrain's SingleLabelMetric. mmengine's log averages values with "loss" in their name.
     default_prefix = 'single-label'
 
     def process(self, data_batch: Any, data_samples: Sequence[dict[str, Any]]) -> None:
-        """Store the score of each sample's label.
+        """Keep the score of each image's label.
 
         Args:
-            data_batch: Not used.
+            data_batch: Unused.
             data_samples: With ``pred_score`` of shape (num_classes,) and ``gt_label`` of shape (1,).
         """
         self.results.extend(sample['pred_score'][sample['gt_label']].item() for sample in data_samples)
 
     def compute_metrics(self, results: list[float]) -> dict[str, float]:
-        """Average over the samples of all processes."""
+        """Average over the images of all processes."""
         scores = torch.tensor(results, dtype=torch.float64).clamp(min=torch.finfo(torch.float32).tiny)
         return dict(cross_entropy=-scores.log().mean().item())

@@ -82,3 +82,30 @@ def test_a_score_that_is_rounded_to_zero_counts_by_its_rank():
     metric = TopKAccuracy(topk=(1, 2))
     metric.process(None, [dict(pred_score=torch.tensor([1.0, 0.0]), gt_label=torch.tensor([1]))])
     assert metric.evaluate(1) == {'accuracy/top1': 0.0, 'accuracy/top2': 100.0}
+
+
+@pytest.mark.parametrize('images', [1, 3, 7, 41, 355, 1000, 4321])
+@pytest.mark.parametrize('wrong', [0, 1])
+def test_percentages_are_exact(images, wrong):
+    metric = metric_at((1, 4))
+    scores = torch.eye(4)[[index % 4 for index in range(images)]]
+    samples = [DataSample().set_gt_label(index % 4).set_pred_score(score) for index, score in enumerate(scores)]
+    if wrong:
+        samples[0].set_gt_label(3)
+    metric.process(None, [sample.to_dict() for sample in samples])
+    assert metric.evaluate(images) == {'accuracy/top1': 100 * (images - wrong) / images, 'accuracy/top4': 100.0}
+
+
+def test_labels_without_scores_give_top_1():
+    metric = metric_at(1)
+    samples = [DataSample().set_gt_label(label).set_pred_label(0) for label in (0, 1, 2)]
+    metric.process(None, [sample.to_dict() for sample in samples])
+    assert metric.evaluate(3) == {'accuracy/top1': 100 / 3}
+
+
+def test_several_thresholds_are_reported_under_mmpretrains_names():
+    metric, reference = (
+        METRICS.build(dict(type=kind, topk=(1, 2), thrs=(0.0, 0.5, None)))
+        for kind in ('mmpretrain_inception.TopKAccuracy', 'Accuracy')
+    )
+    assert evaluate(metric) == pytest.approx(evaluate(reference))
