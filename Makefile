@@ -1,6 +1,6 @@
 # make train   train on the bundled digits, test, print top-1 and top-5
 # make test    run the test suite
-# make lint    ruff and mypy
+# make lint    ruff, mypy and import-linter
 #
 # Each creates .venv and installs what it needs. VENV=DIR takes an environment of yours instead.
 
@@ -27,6 +27,7 @@ lint: $(VENV)/.installed-$(EXTRAS)
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports --no-cache
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

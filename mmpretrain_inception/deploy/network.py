@@ -9,8 +9,8 @@ from mmengine.model import BaseModel
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
-from mmpretrain_inception.deploy.backends.extras import quiet
 from mmpretrain_inception.deploy.contract import INPUT_NAME, Contract
+from mmpretrain_inception.deploy.extras import quiet
 from mmpretrain_inception.deploy.simplify import simplify
 from mmpretrain_inception.errors import InputError
 

@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from mmpretrain_inception.deploy.backends.extras import import_extra, quiet
 from mmpretrain_inception.deploy.contract import INPUT_NAME
+from mmpretrain_inception.deploy.extras import import_extra, quiet
 from mmpretrain_inception.errors import InputError
 
 _FLOATING_CONVOLUTIONS = 2

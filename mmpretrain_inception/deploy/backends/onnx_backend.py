@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from mmpretrain_inception.deploy.backends.extras import import_extra, quiet
 from mmpretrain_inception.deploy.contract import INPUT_NAME, KEY, OUTPUT_NAME, Contract
+from mmpretrain_inception.deploy.extras import import_extra, quiet
 from mmpretrain_inception.deploy.network import ExportedNetwork, trace
 from mmpretrain_inception.deploy.quantise import quantize
 from mmpretrain_inception.errors import InputError

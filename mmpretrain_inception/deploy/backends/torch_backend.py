@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from mmpretrain_inception.deploy.backends.extras import quiet
 from mmpretrain_inception.deploy.backends.pt2_archive import check_archive
 from mmpretrain_inception.deploy.contract import KEY, Contract
+from mmpretrain_inception.deploy.extras import quiet
 from mmpretrain_inception.deploy.network import ExportedNetwork, trace
 from mmpretrain_inception.errors import InputError
 
