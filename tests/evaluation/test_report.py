@@ -65,5 +65,6 @@ def test_what_cannot_be_written_leaves_the_older_file(tmp_path):
     with pytest.raises(TypeError):
         write_metrics({'accuracy': object()}, path)
     assert READERS['json'](path) == {'accuracy': 1}
+    (tmp_path / 'folder.json').mkdir()
     with pytest.raises(InputError, match='cannot be written'):
-        write_metrics({'accuracy': 1}, path / 'metrics.json')
+        write_metrics({'accuracy': 1}, tmp_path / 'folder.json')
