@@ -1,11 +1,11 @@
-"""Work out what ImageNet takes on 1, 8 and 64 GPUs, from figures of one image: the table of docs/scaling.md.
+"""Estimate ImageNet training on 1, 8 and 64 GPUs from the cost of one image: the tables of docs/scaling.md.
 
     python benchmarks/scaling.py [--images-per-gpu 782] [--batch-size 32] [--milliseconds 6.1] ...
 
-The milliseconds that one core takes to load an image are measured, unless they are given: the training pipeline of
-inception-v3-aux_8xb32_in1k on JPEG files of 500 x 375 pixels and about 115 kB, cut from the two photographs that
-scikit-learn ships. Everything else is an option, whose default docs/scaling.md explains. Rates of several GPUs are
-those of one times their number: what the table shows is what the rest of the machine has to deliver for that.
+The milliseconds that one core takes to load an image are measured unless you pass them: with the training pipeline of
+inception-v3-aux_8xb32_in1k, on JPEG files of 500 x 375 pixels and about 115 kB, cut from the two photographs that
+scikit-learn ships. Everything else is an option; docs/scaling.md explains the defaults. The rates of several GPUs are
+those of one times their number, so the table shows what the rest of the machine must deliver.
 """
 
 from __future__ import annotations
@@ -74,32 +74,32 @@ def requirements(gpus: int, args: argparse.Namespace) -> dict[str, str]:
     between_gpus = 2 * (gpus - 1) / gpus * gradients / step
     between_machines = 2 * (machines - 1) / machines * gradients / step
     return {
-        'images a second': f'{rate:,.0f}',
+        'images/s': f'{rate:,.0f}',
         f'{args.epochs} epochs, hours': f'{args.epochs * IMAGES / rate / 3600:,.1f}',
-        'images a step': f'{gpus * args.batch_size:,}',
-        'steps a second': f'{1 / step:.1f}',
-        'cores for loading, all': f'{rate * args.milliseconds / 1000:,.0f}',
-        'files a second': f'{rate:,.0f}',
-        'read from files, MB/s': f'{rate * args.kilobytes / 1000:,.0f}',
-        'gradients out of a GPU, GB/s': f'{between_gpus / 1e9:.1f}',
-        'gradients out of a machine, GB/s': f'{between_machines / 1e9:.1f}',
+        'images per step': f'{gpus * args.batch_size:,}',
+        'steps/s': f'{1 / step:.1f}',
+        'CPU cores for loading, in total': f'{rate * args.milliseconds / 1000:,.0f}',
+        'files/s': f'{rate:,.0f}',
+        'read from disk, MB/s': f'{rate * args.kilobytes / 1000:,.0f}',
+        'gradients sent per GPU, GB/s': f'{between_gpus / 1e9:.1f}',
+        'gradients sent per machine, GB/s': f'{between_machines / 1e9:.1f}',
     }
 
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description='What ImageNet takes on 1, 8 and 64 GPUs.')
-    parser.add_argument('--images-per-gpu', type=float, default=782, help='a second, in training; default: 782')
-    parser.add_argument('--batch-size', type=int, default=32, help='images of a GPU in a step; default: 32')
+    parser = argparse.ArgumentParser(description='Estimate ImageNet training on 1, 8 and 64 GPUs.')
+    parser.add_argument('--images-per-gpu', type=float, default=782, help='images/s of one GPU in training; default: 782')
+    parser.add_argument('--batch-size', type=int, default=32, help='images per GPU and step; default: 32')
     parser.add_argument('--epochs', type=int, default=100, help='default: 100')
-    parser.add_argument('--milliseconds', type=float, help='of a core to load an image; default: measured')
-    parser.add_argument('--kilobytes', type=float, default=115, help='of an image file; default: 115')
-    parser.add_argument('--parameters', type=float, default=27.16, help='millions that are trained; default: 27.16')
+    parser.add_argument('--milliseconds', type=float, help='time of one core to load an image; default: measured')
+    parser.add_argument('--kilobytes', type=float, default=115, help='size of an image file; default: 115')
+    parser.add_argument('--parameters', type=float, default=27.16, help='trained parameters, in millions; default: 27.16')
     args = parser.parse_args()
     if args.milliseconds is None:
         args.milliseconds = measure_loading()
     columns = [requirements(gpus, args) for gpus in GPUS]
-    print(f'| {args.images_per_gpu:g} images/s a GPU, {args.milliseconds:.1f} ms a core | ', end='')
+    print(f'| {args.images_per_gpu:g} images/s per GPU, {args.milliseconds:.1f} ms per image and core | ', end='')
     print(' | '.join(f'{gpus} GPU{"s" * (gpus > 1)}' for gpus in GPUS), '|')
     print('|---' * (len(GPUS) + 1) + '|')
     for row in columns[0]:
