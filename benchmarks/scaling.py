@@ -89,12 +89,14 @@ def requirements(gpus: int, args: argparse.Namespace) -> dict[str, str]:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description='Estimate ImageNet training on 1, 8 and 64 GPUs.')
-    parser.add_argument('--images-per-gpu', type=float, default=782, help='images/s of one GPU in training; default: 782')
+    parser.add_argument(
+        '--images-per-gpu', type=float, default=782, help='images/s of a GPU when training; default: 782'
+    )
     parser.add_argument('--batch-size', type=int, default=32, help='images per GPU and step; default: 32')
     parser.add_argument('--epochs', type=int, default=100, help='default: 100')
     parser.add_argument('--milliseconds', type=float, help='time of one core to load an image; default: measured')
     parser.add_argument('--kilobytes', type=float, default=115, help='size of an image file; default: 115')
-    parser.add_argument('--parameters', type=float, default=27.16, help='trained parameters, in millions; default: 27.16')
+    parser.add_argument('--parameters', type=float, default=27.16, help='trained parameters, millions; default: 27.16')
     args = parser.parse_args()
     if args.milliseconds is None:
         args.milliseconds = measure_loading()
