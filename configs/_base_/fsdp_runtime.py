@@ -1,7 +1,7 @@
-# Instead of default_runtime.py: fully sharded data parallelism. Each process keeps its share of the parameters,
-# gradients and optimizer state, and gathers a unit's parameters for as long as it computes the unit. Inception V3 fits
-# every GPU, where plain data parallelism sends less; this is for where it is a part of something larger. Checkpoints
-# are whole ones, as of every other run.
+# Use instead of default_runtime.py for fully sharded data parallelism (FSDP). Each process keeps a share of the
+# parameters, gradients and optimizer state, and gathers the parameters of a unit only while it computes the unit.
+# Inception V3 alone fits on every GPU, and plain data parallelism sends less; this is for when it is part of something
+# larger. Checkpoints are complete ones, as in every other run.
 _base_ = 'default_runtime.py'
 
 runner_type = 'mmpretrain_inception.ResumableFlexibleRunner'
@@ -9,7 +9,7 @@ strategy = dict(
     type='mmpretrain_inception.FSDPStrategy',
     model_wrapper=dict(
         type='MMFullyShardedDataParallel',
-        # A unit has a million parameters or more: about a block of the 17x17 and 8x8 grids.
+        # A unit has at least a million parameters: about one block at 17x17 and 8x8.
         auto_wrap_policy=dict(type='torch.distributed.fsdp.wrap.size_based_auto_wrap_policy', min_num_params=1_000_000),
     ),
 )

@@ -1,12 +1,12 @@
-# mmpretrain's own Inception V3 with the settings of its inception-v3_8xb32_in1k.py, scaled to 64 images of 75 px a step
-# and 8 epochs: what the recipes here are measured against.
+# mmpretrain's own Inception V3 with the settings of its inception-v3_8xb32_in1k.py, scaled to batches of 64 images of
+# 75 px and 8 epochs: the baseline for the recipes here.
 #
 #   python tools/train.py configs/inception_v3/inception-v3-mmpretrain_1xb64_folder-75px.py --data DIR
 #
-# Expected: "A small folder at 75 px" in README.md.
+# Expected: see "A small folder at 75 px" in README.md.
 #
-# Its learning rate is 0.1 for 256 images a step, hence 0.025 here; the cosine ends with the last epoch. Crops cover
-# 0.08 to 1 of the image, mmpretrain's default, and testing takes the central 299/342 of the short side.
+# Its learning rate is 0.1 for 256 images per step, so 0.025 here; the cosine ends with the last epoch. Crops cover 0.08
+# to 1 of the image, mmpretrain's default; testing crops the center 299/342 of the short side.
 _base_ = [
     '../_base_/datasets/folder_bs64_75px.py',
     '../_base_/default_runtime.py',

@@ -1,12 +1,12 @@
-# A modern recipe for a small folder of your own images at 75 px, DIR/train/<class>/* and DIR/val/<class>/*.
+# A modern recipe for a small folder of your own images at 75 px: DIR/train/<class>/* and DIR/val/<class>/*.
 #
 #   python tools/train.py configs/inception_v3/inception-v3-modern_1xb64_folder-75px.py --data DIR
 #
-# Made for some thousand images and 8 epochs, in which strong augmentation only slows learning: AdamW with a warm-up
-# and a cosine, label smoothing, the auxiliary classifier, crops of half the area and more, and an average of the
-# parameters over the last fifty or so steps. Without the auxiliary classifier: --cfg-options model.head.with_aux=False
+# It is for a few thousand images and 8 epochs, where strong augmentation only slows learning: AdamW with warm-up and
+# cosine, label smoothing, the auxiliary classifier, crops of at least half the area, and averaged weights over about
+# the last fifty steps. Without the auxiliary classifier: --cfg-options model.head.with_aux=False
 #
-# Expected: depends on the images; "A small folder at 75 px" in README.md has what was measured on ten classes.
+# Expected: depends on the images; "A small folder at 75 px" in README.md has results for ten classes.
 _base_ = [
     '../_base_/models/inception-v3-aux.py',
     '../_base_/datasets/folder_bs64_75px.py',

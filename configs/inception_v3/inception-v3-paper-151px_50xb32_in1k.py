@@ -2,14 +2,15 @@
 #
 #   bash tools/dist_train.sh configs/inception_v3/inception-v3-paper-151px_50xb32_in1k.py 5
 #
-# on each of ten machines of 5 GPUs, or on others as inception-v3-paper_50xb32_in1k.py says.
+# on each of ten machines with 5 GPUs; inception-v3-paper_50xb32_in1k.py shows how to use fewer GPUs.
 #
-# Expected: top-1 error 23.6, 100 less the paper's 76.4 (table 2, single frame; not measured here). 5.731 GFLOPs, as at
+# Expected: top-1 error 23.6 = 100 - 76.4 (the paper's table 2, single frame; not measured here). 5.731 GFLOPs, as at
 # 299 px, for which the table has 76.6.
 #
-# The first layer has a stride of 1 and so puts out the 149 x 149 of 299 px; every layer behind it is the same.
-# The paper trained each size until it converged and says that the smaller ones took longer; it does not say how long.
-# The 100 epochs are the recipe's: raise them with --cfg-options train_cfg.max_epochs=N.
+# The first layer has stride 1, so its output is the 149 x 149 of 299 px; every layer after it is the same.
+#
+# The paper trained each size until it converged and says that the smaller ones took longer, but not how long. The 100
+# epochs are the recipe's: increase them with --cfg-options train_cfg.max_epochs=N.
 _base_ = 'inception-v3-paper_50xb32_in1k.py'
 
 model = dict(backbone=dict(stem_stride=1))

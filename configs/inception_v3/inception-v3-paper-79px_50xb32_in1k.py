@@ -2,17 +2,18 @@
 #
 #   bash tools/dist_train.sh configs/inception_v3/inception-v3-paper-79px_50xb32_in1k.py 5
 #
-# on each of ten machines of 5 GPUs, or on others as inception-v3-paper_50xb32_in1k.py says.
+# on each of ten machines with 5 GPUs; inception-v3-paper_50xb32_in1k.py shows how to use fewer GPUs.
 #
-# Expected: top-1 error 24.8, 100 less the paper's 75.2 (table 2, single frame; not measured here). 5.746 GFLOPs, 0.3 %
-# above those of 299 px, for which the table has 76.6.
+# Expected: top-1 error 24.8 = 100 - 75.2 (the paper's table 2, single frame; not measured here). 5.746 GFLOPs, 0.3 %
+# more than at 299 px, for which the table has 76.6.
 #
-# The first layer has a stride of 1 and the first pool is left out. That alone costs 5.376 GFLOPs, 6.2 % less, since the
-# three convolutions before the pool see a quarter of the pixels; but the paper says that the costs differ by less than
-# 1 %. Of the paddings that could be added to the stem, that of the second pool brings them nearest; its map then is
-# 37 x 37 instead of 36 x 36. The paper does not mention it; stem_pool2_padding=0 takes it out.
-# The paper trained each size until it converged and says that the smaller ones took longer; it does not say how long.
-# The 100 epochs are the recipe's: raise them with --cfg-options train_cfg.max_epochs=N.
+# The first layer has stride 1 and there is no first pool. That alone costs 5.376 GFLOPs, 6.2 % less, because the three
+# convolutions before the pool see a quarter of the pixels; but the paper says that the costs differ by less than 1 %.
+# Of all paddings that could be added to the stem, padding in the second pool comes closest; its output is then 37 x 37
+# instead of 36 x 36. The paper does not mention it; stem_pool2_padding=0 removes it.
+#
+# The paper trained each size until it converged and says that the smaller ones took longer, but not how long. The 100
+# epochs are the recipe's: increase them with --cfg-options train_cfg.max_epochs=N.
 _base_ = 'inception-v3-paper_50xb32_in1k.py'
 
 model = dict(backbone=dict(stem_stride=1, stem_pool=False, stem_pool2_padding=1))

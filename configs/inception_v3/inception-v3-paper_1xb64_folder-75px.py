@@ -1,17 +1,16 @@
-# The paper's recipe on a small folder of your own images at 75 px, DIR/train/<class>/* and DIR/val/<class>/*:
-# everything of inception-v3-paper_50xb32_in1k.py with its schedule scaled to 8 epochs.
+# The paper's recipe for a small folder of your own images at 75 px, DIR/train/<class>/* and DIR/val/<class>/*:
+# inception-v3-paper_50xb32_in1k.py with its schedule scaled to 8 epochs.
 #
 #   python tools/train.py configs/inception_v3/inception-v3-paper_1xb64_folder-75px.py --data DIR
 #
-# The paper takes 100 epochs of 801 steps of 1600 images, about 80,000 steps; 3,000 images in steps of 64 give 376 in 8
-# epochs. What the paper states in steps is kept as a share of the run: the learning rate falls to 0.94^50 = 0.045 of
-# its start, the averages of the parameters and of the batch-norm statistics look back over an eighth and a
-# twenty-fourth of it. The learning rate itself is the paper's 0.045 and not 0.045 * 64 / 1600: epsilon 1.0 and the
-# clipping bound the length of a step, and by 376 steps of a twenty-fifth of that length the network would hardly leave
-# its start. Images are cropped and distorted as the paper's, which is a lot for so few epochs; see
-# inception-v3-modern_1xb64_folder-75px.py.
+# The paper trains 100 epochs of 801 steps with 1600 images, about 80,000 steps; 3,000 images in batches of 64 give 376
+# in 8 epochs. What the paper states in steps keeps its share of the run: the learning rate falls to 0.94^50 = 0.045 of
+# its start, and the averages of the weights and the batch-norm statistics cover an eighth and a twenty-fourth of the
+# run. The learning rate is the paper's 0.045 and not 0.045 * 64 / 1600: epsilon 1.0 and clipping limit the length of a
+# step, and 376 steps of a twenty-fifth of that length would hardly leave the start. Crops and colours are the paper's,
+# which is strong for so few epochs; see inception-v3-modern_1xb64_folder-75px.py.
 #
-# Expected: depends on the images; "A small folder at 75 px" in README.md has what was measured on ten classes.
+# Expected: depends on the images; "A small folder at 75 px" in README.md has results for ten classes.
 _base_ = [
     '../_base_/models/inception-v3-paper.py',
     '../_base_/datasets/folder_bs64_75px.py',

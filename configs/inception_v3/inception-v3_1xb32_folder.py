@@ -1,9 +1,9 @@
-# Inception V3 on a folder of your own images: DIR/train/<class>/* and DIR/val/<class>/*, two classes or more.
+# Inception V3 on your own images: DIR/train/<class>/* and DIR/val/<class>/*, at least two classes.
 #
 #   python tools/train.py configs/inception_v3/inception-v3_1xb32_folder.py --data DIR
 #   python tools/test.py  configs/inception_v3/inception-v3_1xb32_folder.py CHECKPOINT --data DIR
 #
-# Fine-tuning starts from a pretrained file, and can keep the first stages and the batch-norm statistics as they are:
+# To fine-tune, start from a pretrained file; you can also freeze the first stages and the batch-norm statistics:
 #
 #   --cfg-options load_from=FILE model.backbone.frozen_stages=2 model.backbone.norm_eval=True
 #

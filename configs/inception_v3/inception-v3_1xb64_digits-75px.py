@@ -14,7 +14,7 @@ EPOCHS = 14
 data_preprocessor = dict(num_classes=10)
 model = dict(head=dict(num_classes=10))
 
-# AdamW, since in so few steps it got further than SGD with any of the learning rates that were tried.
+# AdamW: in so few steps it got further than SGD with any learning rate that was tried.
 optim_wrapper = dict(optimizer=dict(type='AdamW', lr=1e-3, weight_decay=0.05))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, by_epoch=True, end=1, convert_to_iter_based=True),
@@ -24,7 +24,7 @@ train_cfg = dict(by_epoch=True, max_epochs=EPOCHS, val_interval=1)
 val_cfg = dict()
 test_cfg = dict()
 
-# The average of the last fifty or so steps varies less from epoch to epoch than the parameters themselves.
+# The average of about the last fifty steps varies less from epoch to epoch than the weights themselves.
 custom_hooks = [dict(type='mmpretrain_inception.SyncedEMAHook', momentum=0.02, update_buffers=True)]
 
 auto_scale_lr = dict(base_batch_size=64)

@@ -1,11 +1,11 @@
-# Keras's Inception V3 on ImageNet-1k, evaluated as TensorFlow's slim evaluates: its average pools leave the
-# padded zeros out, and the central 0.875 of an image becomes 299 x 299 by TensorFlow 1's bilinear interpolation.
+# Keras's Inception V3 on ImageNet-1k, tested as in TensorFlow's slim: average pools do not count padded zeros, and the
+# center 0.875 of an image is resized to 299 x 299 with TensorFlow 1's bilinear interpolation.
 #
 #   python tools/test.py configs/inception_v3/inception-v3_keras-tfeval_in1k.py \
 #       inception_v3_weights_tf_dim_ordering_tf_kernels.h5
 #
-# Expected: not known for this crop and resize; Keras states top-1 77.898, top-5 93.720 for a single central crop,
-# and not how it resized (keras-applications' README; not measured here).
+# Expected: not known for this crop and resize. Keras states top-1 77.898, top-5 93.720 for a single center crop, but
+# not how it resized (keras-applications' README; not measured here).
 _base_ = [
     '../_base_/models/inception-v3.py',
     '../_base_/datasets/imagenet_bs32_299px_tf1.py',

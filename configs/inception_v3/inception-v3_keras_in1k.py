@@ -1,11 +1,11 @@
-# Keras's Inception V3 on ImageNet-1k, its maps padded and its images prepared as Keras does.
+# Keras's Inception V3 on ImageNet-1k, with Keras's padding and preprocessing.
 #
 #   python tools/test.py configs/inception_v3/inception-v3_keras_in1k.py \
 #       inception_v3_weights_tf_dim_ordering_tf_kernels.h5
 #
 # Expected: top-1 77.898, top-5 93.720 (keras-applications' README; not measured here).
 #
-# The README says "single center crop" and not how it resized. This config resizes the whole image, as
+# The README says "single center crop", but not how it resized. This config resizes the whole image, as
 # keras.utils.image_dataset_from_directory does; inception-v3_keras-tfeval_in1k.py crops, as TensorFlow's slim does.
 _base_ = [
     '../_base_/models/inception-v3.py',

@@ -1,14 +1,14 @@
-# The Inception V3 of 2015 by which FID is computed, with pytorch-fid's preprocessing, for features of 2048 numbers.
+# The Inception V3 of 2015 that FID uses, with pytorch-fid's preprocessing, to extract 2048 features per image.
 #
 #   from mmpretrain import FeatureExtractor
 #   extract = FeatureExtractor(
 #       'configs/inception_v3/inception-v3_pytorch-fid_fid.py', 'pt_inception-2015-12-05-6726825d.pth')
 #   features = [output[-1] for output in extract(['a.jpg', 'b.jpg'])]
 #
-# Expected: no accuracy, since its 1008 outputs are not numbered as the 1000 classes of ImageNet-1k are.
+# Expected: no accuracy, because its 1008 outputs do not correspond to the 1000 classes of ImageNet-1k.
 #
-# The network is the one of inception-v3_torch-fidelity_fid.py. pytorch-fid resizes the whole image by PyTorch's
-# bilinear interpolation, which aligns the centres of pixels and does not antialias, and takes pixels to [-1, 1].
+# The network is the one of inception-v3_torch-fidelity_fid.py. pytorch-fid resizes the whole image with PyTorch's
+# bilinear interpolation, which aligns pixel centers and does not antialias, and scales pixels to [-1, 1].
 _base_ = 'inception-v3_torch-fidelity_fid.py'
 
 test_pipeline = [

@@ -1,12 +1,12 @@
-# timm's inception_v3.tf_adv_in1k on ImageNet-1k (TensorFlow slim's adversarially trained weights of 2017-08-18), its
-# images prepared as timm does.
+# timm's inception_v3.tf_adv_in1k on ImageNet-1k (TensorFlow slim's adversarially trained weights of 2017-08-18), with
+# timm's preprocessing.
 #
 #   python tools/test.py configs/inception_v3/inception-v3_timm-tf-adv_in1k.py model.safetensors
 #
 # Expected: top-1 77.598, top-5 93.726 (timm's results-imagenet.csv; not measured here).
 #
-# timm counts the padded zeros in its average pools, although these weights were trained in TensorFlow, which does not:
-# inception-v3_timm-tf-adv-tfeval_in1k.py evaluates them as TensorFlow does.
+# timm counts padded zeros in its average pools, although these weights were trained in TensorFlow, which does not:
+# inception-v3_timm-tf-adv-tfeval_in1k.py tests them as TensorFlow does.
 _base_ = [
     '../_base_/models/inception-v3.py',
     '../_base_/datasets/imagenet_bs32_299px_pil_bicubic.py',

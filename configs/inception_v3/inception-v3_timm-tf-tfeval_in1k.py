@@ -1,5 +1,5 @@
-# timm's inception_v3.tf_in1k on ImageNet-1k, evaluated as TensorFlow's slim evaluates: its average pools leave the
-# padded zeros out, and the central 0.875 of an image becomes 299 x 299 by TensorFlow 1's bilinear interpolation.
+# timm's inception_v3.tf_in1k on ImageNet-1k, tested as in TensorFlow's slim: average pools do not count padded zeros,
+# and the center 0.875 of an image is resized to 299 x 299 with TensorFlow 1's bilinear interpolation.
 #
 #   python tools/test.py configs/inception_v3/inception-v3_timm-tf-tfeval_in1k.py model.safetensors
 #

@@ -1,10 +1,10 @@
-# timm's inception_v3.tv_in1k on ImageNet-1k (torchvision's weights), its images prepared as timm does.
+# timm's inception_v3.tv_in1k on ImageNet-1k (torchvision's weights), with timm's preprocessing.
 #
 #   python tools/test.py configs/inception_v3/inception-v3_timm-tv_in1k.py model.safetensors
 #
 # Expected: top-1 77.472, top-5 93.468 (timm's results-imagenet.csv; not measured here).
 #
-# timm's own figure moved by 0.04 between its releases since 2019.
+# timm's own result has changed by 0.04 between its releases since 2019.
 _base_ = [
     '../_base_/models/inception-v3.py',
     '../_base_/datasets/imagenet_bs32_299px_pil_bicubic.py',

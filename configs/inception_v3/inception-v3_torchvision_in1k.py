@@ -1,11 +1,11 @@
-# torchvision's Inception V3 on ImageNet-1k, its images prepared and its maps padded as torchvision does.
+# torchvision's Inception V3 on ImageNet-1k, with torchvision's preprocessing and padding.
 #
 #   python tools/test.py configs/inception_v3/inception-v3_torchvision_in1k.py inception_v3_google-0cc3c7bd.pth
 #
 # Expected: top-1 77.294, top-5 93.450 (torchvision 0.29.1, Inception_V3_Weights.IMAGENET1K_V1; not measured here).
 #
-# torchvision normalises by ImageNet's mean and deviation, and its model then maps that to [-1, 1] (transform_input),
-# which is what the weights take. Here the preprocessor does both in one step: the same function up to rounding.
+# torchvision normalises with ImageNet's mean and std, and its model then maps that to [-1, 1] (transform_input), which
+# is what the weights expect. Here the preprocessor does both in one step: the same function up to rounding.
 _base_ = [
     '../_base_/models/inception-v3.py',
     '../_base_/datasets/imagenet_bs32_299px_pil_bilinear.py',

@@ -6,7 +6,7 @@ data_root = 'data/digits'
 train_pipeline = [
     dict(type='mmpretrain_inception.LoadImage'),
     dict(type='RandomResizedCrop', scale=75, crop_ratio_range=(0.7, 1.0), aspect_ratio_range=(0.8, 1.25)),
-    # By up to 15 degrees either way, uniformly.
+    # Up to 15 degrees in either direction, uniformly distributed.
     dict(type='Rotate', prob=1.0, magnitude_range=(0, 15), magnitude_level=10, magnitude_std='inf'),
     dict(type='PackInputs'),
 ]

@@ -1,5 +1,5 @@
-# A folder of one's own images at 299 px, 32 a step: folder/train/<class>/* and folder/val/<class>/*.
-# `--data DIR`, or image_folder in a config of one's own, names the folder; the tools take the classes from it.
+# Your own images at 299 px, batches of 32: DIR/train/<class>/* and DIR/val/<class>/*.
+# Set DIR with `--data DIR`, or as image_folder in your config. The tools take the classes from the folders.
 image_folder = None
 
 train_pipeline = [
@@ -10,7 +10,7 @@ train_pipeline = [
 ]
 
 test_pipeline = [
-    # Large JPEG files are decoded at a half, a quarter or an eighth; docs/data.md has the difference.
+    # Large JPEG files are decoded at 1/2, 1/4 or 1/8 of their size; docs/data.md shows the difference.
     dict(type='mmpretrain_inception.LoadImage', min_size=342),
     dict(type='ResizeEdge', scale=342, edge='short'),
     dict(type='CenterCrop', crop_size=299),

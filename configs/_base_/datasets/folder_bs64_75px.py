@@ -1,5 +1,5 @@
-# A folder of one's own images at 75 px, the smallest input of the network, 64 a step. For images that are small
-# themselves: they are enlarged, and cropped but a little.
+# Your own small images at 75 px, the smallest input of the network, batches of 64. They are enlarged and only slightly
+# cropped.
 _base_ = 'folder_bs32_299px.py'
 
 train_pipeline = [

@@ -1,13 +1,13 @@
-# ImageNet, 128 images a GPU: trained at 256 px and tested at 299.
+# ImageNet, 128 images per GPU: trained at 256 px and tested at 299 px.
 #
-#   - A random crop shows an object larger than the central crop of a test does, so that a network does better when
-#     tested at a higher resolution than it was trained at (FixRes, arXiv:1906.06423). torchvision's recipe of 2021
-#     takes 176 and 224; the same ratio gives 235 for 299, and 256 leaves the last map 6 pixels. A step costs 0.67 of
-#     one at 299 px (3.86 of 5.73 G multiply-adds).
+#   - Objects look larger in random training crops than in the center crop of a test, so a network does better when it
+#     is tested at a higher resolution than it was trained at (FixRes, arXiv:1906.06423). torchvision's recipe of 2021
+#     uses 176 and 224. The same ratio would give 235 for 299; 256 leaves 6 pixels in the last feature map. A step costs
+#     0.67 of one at 299 px (3.86 of 5.73 G multiply-adds).
 #   - Short side 320 and crop 299 in testing: PaddleClas's InceptionV3.yaml.
-#   - Bicubic interpolation and RandAugment with two policies of magnitude 7: procedure A2 of "ResNet strikes back"
-#     (arXiv:2110.00476), with the policies of timm that mmpretrain has.
-#   - Random erasing of one image in ten: torchvision's recipe; MindCV takes one in four.
+#   - Bicubic interpolation and RandAugment with two operations of magnitude 7: procedure A2 of "ResNet strikes back"
+#     (arXiv:2110.00476), with those of timm's operations that mmpretrain has.
+#   - Random erasing with probability 0.1: torchvision's recipe; MindCV uses 0.25.
 _base_ = 'imagenet_bs32_299px.py'
 
 bgr_mean = [103.53, 116.28, 123.675]

@@ -1,7 +1,7 @@
-# ImageNet at 299 px, 32 images a GPU. Training crops as mmpretrain does; testing resizes the short side to 342 and
-# takes the central 299, as mmpretrain does for its published row.
+# ImageNet at 299 px, 32 images per GPU. Training crops as mmpretrain does. Testing resizes the short side to 342 and
+# crops the center 299, as mmpretrain does for its published row.
 #
-# data/imagenet/{train,val}/<class>/*.JPEG, or val/*.JPEG with meta/val.txt, as mmpretrain's documentation lays it out.
+# data/imagenet/{train,val}/<class>/*.JPEG, or val/*.JPEG with meta/val.txt, as in mmpretrain's documentation.
 dataset_type = 'mmpretrain_inception.ImageNetFiles'
 data_root = 'data/imagenet'
 

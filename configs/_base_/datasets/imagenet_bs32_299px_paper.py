@@ -1,9 +1,9 @@
-# ImageNet at 299 px, 32 images a GPU, prepared as the paper's TensorFlow code does it (research/slim/preprocessing/
-# inception_preprocessing.py): crops of 0.05 to 1 of the area with an aspect ratio of 3/4 to 4/3, a mirror, and
-# brightness, saturation, hue and contrast changed in one of four orders. Testing is that of its base.
+# ImageNet at 299 px, 32 images per GPU, augmented as in the paper's TensorFlow code (research/slim/preprocessing/
+# inception_preprocessing.py): crops of 0.05 to 1 of the area with aspect ratio 3/4 to 4/3, a horizontal flip, and
+# changes of brightness, saturation, hue and contrast in one of four orders. Testing is unchanged from its base.
 #
-# slim besides picks one of four interpolations for each crop where this is always bilinear, and asks that a crop covers
-# a tenth of an annotated box.
+# Two differences: slim picks one of four interpolations for each crop, here it is always bilinear; and slim requires a
+# crop to cover a tenth of an annotated box.
 _base_ = 'imagenet_bs32_299px_tf1.py'
 
 train_pipeline = [

@@ -1,5 +1,5 @@
-# ImageNet at 299 px, tested as timm tests: Pillow decodes, the short side becomes 341, which is floor(299 / 0.875), by
-# its bicubic filter, which antialiases, and the central 299 are taken. EXIF's orientation is ignored, as timm does.
+# ImageNet at 299 px, tested as in timm: Pillow decodes and resizes the short side to 341 = floor(299 / 0.875) with its
+# antialiasing bicubic filter; the center 299 is cropped. The EXIF orientation is ignored, as in timm.
 _base_ = 'imagenet_bs32_299px.py'
 
 test_pipeline = [

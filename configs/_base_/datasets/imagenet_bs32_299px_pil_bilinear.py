@@ -1,5 +1,5 @@
-# ImageNet at 299 px, tested as torchvision tests: Pillow decodes, the short side becomes 342 by its bilinear filter,
-# which antialiases, and the central 299 are taken. EXIF's orientation is ignored, as torchvision does.
+# ImageNet at 299 px, tested as in torchvision: Pillow decodes and resizes the short side to 342 with its antialiasing
+# bilinear filter; the center 299 is cropped. The EXIF orientation is ignored, as in torchvision.
 _base_ = 'imagenet_bs32_299px.py'
 
 test_pipeline = [

@@ -1,5 +1,5 @@
-# ImageNet at 299 px, tested as TensorFlow's slim tests: the central 0.875 of each side becomes 299 x 299 by TensorFlow
-# 1's bilinear interpolation, without antialiasing and without keeping the aspect ratio. EXIF's orientation is ignored.
+# ImageNet at 299 px, tested as in TensorFlow's slim: the center 0.875 of each side is resized to 299 x 299 with
+# TensorFlow 1's bilinear interpolation, without antialiasing or keeping the aspect ratio. EXIF orientation is ignored.
 _base_ = 'imagenet_bs32_299px.py'
 
 test_pipeline = [

@@ -1,5 +1,5 @@
-# ImageNet at 299 px, tested as Keras loads images for a model (`image_dataset_from_directory`): the whole image becomes
-# 299 x 299 by TensorFlow 2's bilinear interpolation, without antialiasing and without keeping the aspect ratio. EXIF's
+# ImageNet at 299 px, tested as Keras loads images (`image_dataset_from_directory`): the whole image is resized to
+# 299 x 299 with TensorFlow 2's bilinear interpolation, without antialiasing or keeping the aspect ratio. The EXIF
 # orientation is ignored.
 _base_ = 'imagenet_bs32_299px.py'
 

@@ -1,5 +1,5 @@
-# Images without labels in data/images and its folders, for features: the whole image becomes 299 x 299 by TensorFlow
-# 1's bilinear interpolation, as torch-fidelity does. There is nothing to evaluate; the model's outputs are the result.
+# Images without labels in data/images and its subfolders, to extract features: the whole image is resized to 299 x 299
+# with TensorFlow 1's bilinear interpolation, as in torch-fidelity. There is no metric; the outputs are the result.
 test_pipeline = [
     dict(type='mmpretrain_inception.LoadImage', imdecode_backend='pillow', color_type='color_ignore_orientation'),
     dict(type='mmpretrain_inception.TensorFlowResize', scale=299),

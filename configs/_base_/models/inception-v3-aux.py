@@ -1,4 +1,4 @@
-# Inception V3 with 1000 classes that trains with the auxiliary classifier on the 17x17 map (section 4 of
+# Inception V3 with 1000 classes, trained with the auxiliary classifier on the 17x17 feature map (section 4 of
 # arXiv:1512.00567) and label smoothing 0.1 (section 7).
 _base_ = 'inception-v3.py'
 

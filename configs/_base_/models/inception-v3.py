@@ -1,7 +1,7 @@
 # Inception V3 with 1000 classes and no auxiliary classifier.
 
-# ImageNet's mean and deviation, in RGB from 0 to 255: what mmpretrain's checkpoint and training from scratch use.
-# They stand beside the model, since weights from other publishers need others.
+# ImageNet's mean and std, in RGB from 0 to 255, as for mmpretrain's checkpoint and training from scratch. They belong
+# to the model: weights from other publishers need different ones.
 data_preprocessor = dict(
     num_classes=1000,
     mean=[123.675, 116.28, 103.53],

@@ -1,4 +1,4 @@
-# mmpretrain's schedule for its Inception V3: SGD, learning rate 0.1 for 256 images a step, cosine over 100 epochs.
+# mmpretrain's schedule for its Inception V3: SGD, learning rate 0.1 for 256 images per step, cosine over 100 epochs.
 optim_wrapper = dict(optimizer=dict(type='SGD', lr=0.1, momentum=0.9, weight_decay=0.0001))
 
 param_scheduler = dict(type='CosineAnnealingLR', T_max=100, by_epoch=True, begin=0, end=100)
@@ -7,5 +7,5 @@ train_cfg = dict(by_epoch=True, max_epochs=100, val_interval=1)
 val_cfg = dict()
 test_cfg = dict()
 
-# `--auto-scale-lr` scales the learning rate by (images a step) / 256.
+# `--auto-scale-lr` multiplies the learning rate by (images per step) / 256.
 auto_scale_lr = dict(base_batch_size=256)

@@ -1,9 +1,9 @@
 # `--tta` averages the scores of GoogLeNet's 144 crops (section 7 of arXiv:1409.4842) at 299 px: four scales, three
-# squares of each, and of each square the corners, the centre and the whole, with their mirror images.
+# squares of each, and for each square the corners, the center and the whole, with their mirror images.
 #
-# Add it to any recipe's `_base_`; another size is `crop_size`, from which the scales follow. The model cuts the crops,
-# one at a time, so that the pipeline only loads, as the recipe's test pipeline does; memory is that of one crop however
-# many there are. Images are resized by OpenCV's bilinear interpolation, which does not antialias.
+# Add it to the `_base_` of any config. For another size set `crop_size`; the scales follow. The model cuts the crops
+# one at a time, so the pipeline only loads images, as the config's test pipeline does, and memory does not grow with
+# the number of crops. Images are resized with OpenCV's bilinear interpolation, which does not antialias.
 tta_pipeline = [
     dict(type='mmpretrain_inception.LoadImage'),
     dict(type='PackInputs'),
