@@ -53,7 +53,7 @@ def broken_links(path, text):
 
 
 def missing_paths(text):
-    found = {name.replace('_base_/', 'configs/_base_/') for name in PATH.findall(text) if 'configs/_base_' not in name}
+    found = {re.sub('^_base_/', 'configs/_base_/', name) for name in PATH.findall(text)}
     missing = [name for name in found if not list(REPOSITORY.glob(name.rstrip('.')))]
     recipes = {name for name in RECIPE.findall(text) if not list(REPOSITORY.glob(f'configs/**/{name}'))}
     return sorted(missing) + sorted(recipes)
@@ -121,7 +121,10 @@ def test_what_does_not_exist_is_found(options):
         'docs/nowhere.md',
         'docs/data.md#nowhere',
     ]
-    assert missing_paths('`tests/test_docs.py`, `tests/nowhere.py`, _base_/nowhere.py, inception-v3_nowhere.py') == [
+    assert missing_paths(
+        '`tests/test_docs.py`, `tests/nowhere.py`, _base_/nowhere.py, configs/_base_/no.py, inception-v3_nowhere.py'
+    ) == [
+        'configs/_base_/no.py',
         'configs/_base_/nowhere.py',
         'tests/nowhere.py',
         'inception-v3_nowhere.py',
