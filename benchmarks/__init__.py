@@ -1,1 +1,1 @@
-"""What is measured, and how: scripts that print a table each, and ``speed``, which ``tools/benchmark.py`` runs."""
+"""Benchmarks: scripts that print a table each, and ``speed``, which ``tools/benchmark.py`` runs."""

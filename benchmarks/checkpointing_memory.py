@@ -1,11 +1,12 @@
-"""Measure the peak memory of a training step with activation checkpointing (`with_cp`) and without.
+"""Measure the peak memory of a training step with and without activation checkpointing (`with_cp`).
 
     python benchmarks/checkpointing_memory.py [--batch-size 16] [--size 299] [--rounds 5]
 
-A training step is that of the published model with its auxiliary classifier and SGD with momentum. Every measurement is
-a process of its own: it builds the model and the optimizer, notes its resident memory, makes three steps (the
-optimizer's state is there from the second on), and takes the peak of the resident memory less what was noted. Gradients
-and momentum, 2 x 109 MB, are in it; parameters are not. Linux only: the figures come from /proc/self/status.
+It trains the published model with its auxiliary classifier and SGD with momentum. Every measurement is a new process:
+it
+builds the model and the optimizer, notes its resident memory, runs three steps (the optimizer has state from the second
+on), and reports the peak of the resident memory minus what it noted. This includes gradients and momentum, 2 x 109 MB,
+but not the parameters. Linux only: the numbers come from /proc/self/status.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ PRECISIONS = ('fp32', 'bf16')
 
 
 def peak_of_step(precision: str, with_cp: bool, batch_size: int, size: int) -> float:
-    """Return the MB that training steps take beyond the model itself.
+    """Return the memory in MB that training steps take beyond the model itself.
 
     Args:
         precision: ``'fp32'`` or ``'bf16'`` (autocast).
         with_cp: Whether activations are computed again in the backward pass.
-        batch_size: Images in a step.
-        size: Pixels a side.
+        batch_size: Images per step.
+        size: Height and width in pixels.
     """
     import torch
     from mmengine.config import Config
@@ -60,11 +61,11 @@ def _memory(field: str) -> float:
 
 
 def main() -> None:
-    """Run the rounds, with and without checkpointing by turns, and print the table."""
+    """Run the rounds, with and without checkpointing in turns, and print the table."""
     parser = argparse.ArgumentParser(description='Measure the peak memory of a training step with and without with_cp.')
-    parser.add_argument('--batch-size', type=int, default=16, help='images in a step; default: 16')
-    parser.add_argument('--size', type=int, default=299, help='pixels a side; default: 299')
-    parser.add_argument('--rounds', type=int, default=5, help='measurements of every row; default: 5')
+    parser.add_argument('--batch-size', type=int, default=16, help='images per step; default: 16')
+    parser.add_argument('--size', type=int, default=299, help='height and width in pixels; default: 299')
+    parser.add_argument('--rounds', type=int, default=5, help='measurements per row; default: 5')
     args = parser.parse_args()
     print('| precision | without (MB) | with_cp (MB) | ratio (range) |\n|---|---|---|---|')
     with ProcessPoolExecutor(1, get_context('spawn'), max_tasks_per_child=1) as pool:

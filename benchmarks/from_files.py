@@ -1,11 +1,11 @@
-"""How much of a model's speed is left when ``tools/test.py`` evaluates JPEG files with it.
+"""Measure how much of a model's speed is left when ``tools/test.py`` reads JPEG files.
 
     python benchmarks/from_files.py [--images 384] [--rounds 5]
 
-It writes JPEG files of 500 x 375 pixels, the common size of ImageNet, cut from the two photographs that scikit-learn
-ships, into a temporary folder, and evaluates them as `tools/test.py CONFIG CHECKPOINT --deploy` and as `tools/test.py
-CONFIG model.xml` do, with int8. In turn with each pass over the files, the same model computes as many images that lie
-in memory ready for it. The weights are as initialised. Needs the extra `deploy`.
+It writes JPEG files of 500 x 375 pixels, a common size in ImageNet, cut from two photographs that scikit-learn ships,
+to a temporary folder. It tests them as `tools/test.py CONFIG CHECKPOINT --deploy` does in fp32, and as `tools/test.py
+CONFIG model.xml` does in int8. After each pass over the files, the same model computes as many images from memory. The
+weights are random. Needs the extra `deploy`.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ CONFIG = TOOLS.parent / 'configs/inception_v3/inception-v3_1xb32_folder.py'
 BATCH_SIZE = 32
 CLASSES = ('first', 'second')
 SIZE = 299
-# Those of configs/_base_/models/inception-v3.py.
+# As in configs/_base_/models/inception-v3.py.
 STATISTICS = dict(mean=(123.675, 116.28, 103.53), std=(58.395, 57.12, 57.375), channel_order='RGB')
 
 
@@ -78,7 +78,7 @@ def build_test_run(folder: Path, *options: str) -> Runner:
 
 
 def time_one(runner: Runner, alone: Callable[[], object], images: int, rounds: int) -> list[tuple[float, float]]:
-    """Return images a second from files and of the model alone, in turn; the first round of both is left out."""
+    """Return images/s from files and of the model alone, in turns; the first round of both is left out."""
     runner.test()
     alone()
     speeds = []
@@ -101,7 +101,7 @@ def report(name: str, speeds: list[tuple[float, float]]) -> None:
 
 
 def build_model(folder: Path) -> torch.nn.Module:
-    """Build the model of the config, fitted to the folder, with initial weights."""
+    """Build the model of the config for the classes of the folder, with random weights."""
     cfg = Config.fromfile(CONFIG)
     cfg.image_folder = str(folder)
     use_image_folder(cfg)

@@ -1,11 +1,10 @@
-"""Measure what passes before a tool works: `--help`, the imports, and a model from its config.
+"""Measure the start-up time of the tools: `--help`, the imports, and building a model.
 
     python benchmarks/start_up.py [--rounds 5]
 
-Every round of every row is a process of its own. A row shows the median and the range of the seconds; the first round,
-which fills the disk cache, is left out. The rows of the model are what follows on `import torch` and
-`import mmpretrain.models`: the import of this package, then reading, building and initialising the published model with
-its auxiliary classifier.
+Every round of every row is a new process. A row shows the median and the range in seconds; the first round, which fills
+the disk cache, is left out. The rows of the model come after `import torch` and `import mmpretrain.models`: importing
+this package, then reading the config, building and initialising the published model with its auxiliary classifier.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 TOOLS = sorted(path for path in (REPOSITORY / 'tools').glob('*.py') if path.stem != 'arguments')
 CONFIG = REPOSITORY / 'configs/inception_v3/inception-v3-aux_8xb32_in1k.py'
 
-# Code, run in one process in this order, each part timed. mmengine logs the initialisation of every layer.
+# Code that runs in one process in this order; each part is timed. mmengine logs the initialisation of every layer.
 STEPS = {
     'import torch': 'import torch; torch.set_num_threads(2)',
     'import mmpretrain.models': 'import mmpretrain.models',
@@ -42,7 +41,7 @@ def seconds_of_help(tool: Path) -> float:
 
 
 def seconds_of_steps() -> dict[str, float]:
-    """Return the seconds of every part of :data:`STEPS`, run in a process of its own."""
+    """Return the seconds of every part of :data:`STEPS`, run in a new process."""
     script = 'import json, sys, time\nseconds, scope = {}, {}\n' + ''.join(
         f'start = time.perf_counter(); exec({code!r}, scope); seconds[{name!r}] = time.perf_counter() - start\n'
         for name, code in STEPS.items()
@@ -56,13 +55,13 @@ def measure() -> dict[str, float]:
     """Return one round: the seconds of every row."""
     rows = {f'tools/{tool.name} --help': seconds_of_help(tool) for tool in TOOLS}
     steps = seconds_of_steps()
-    return {**rows, **steps, 'model, beyond torch and mmpretrain': sum(steps[name] for name in BEYOND_THE_IMPORTS)}
+    return {**rows, **steps, 'model, without torch and mmpretrain': sum(steps[name] for name in BEYOND_THE_IMPORTS)}
 
 
 def main() -> None:
     """Run the rounds, with the rows interleaved, and print the table."""
     parser = argparse.ArgumentParser(description='Measure the start-up of the tools and of a model.')
-    parser.add_argument('--rounds', type=int, default=5, help='measurements of every row; default: 5')
+    parser.add_argument('--rounds', type=int, default=5, help='measurements per row; default: 5')
     args = parser.parse_args()
     rounds = [measure() for _ in range(args.rounds + 1)][1:]
     print('| what | median (s) | range (s) |\n|---|---|---|')

@@ -1,4 +1,4 @@
-"""Time inference and training against other publishers' networks: python tools/benchmark.py CONFIG [CHECKPOINT]."""
+"""Compare the speed of a model with other publishers' networks: python tools/benchmark.py CONFIG [CHECKPOINT]."""
 
 import argparse
 import sys
@@ -11,10 +11,10 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the options."""
     parser = argparse.ArgumentParser(
         description='Time inference and training steps of a model, of the networks of mmpretrain, torchvision and '
-        'timm, and of exported files: each in a process of its own, all in turn, round after round.'
+        'timm, and of exported files. Each runs in its own process; they take turns.'
     )
     parser.add_argument('config', help='config file, or PACKAGE::PATH')
-    parser.add_argument('checkpoint', nargs='?', help='checkpoint file or address; default: weights as initialised')
+    parser.add_argument('checkpoint', nargs='?', help='checkpoint file or address; default: random weights')
     parser.add_argument(
         '--phases',
         nargs='+',
@@ -23,7 +23,12 @@ def build_parser() -> argparse.ArgumentParser:
         help='what to time; default: both',
     )
     parser.add_argument(
-        '--batch-sizes', type=positive, nargs='+', default=[8, 32], metavar='N', help='of inference; default: 8 32'
+        '--batch-sizes',
+        type=positive,
+        nargs='+',
+        default=[8, 32],
+        metavar='N',
+        help='for inference; default: 8 32',
     )
     parser.add_argument(
         '--train-batch-sizes',
@@ -31,24 +36,24 @@ def build_parser() -> argparse.ArgumentParser:
         nargs='+',
         default=[16],
         metavar='N',
-        help='of training, where batch norm needs two images; default: 16',
+        help='for training, at least 2 (batch norm); default: 16',
     )
     parser.add_argument(
         '--shape', type=positive, nargs=2, default=[299, 299], metavar='N', help='height and width; default: 299 299'
     )
     parser.add_argument('--threads', type=positive, metavar='N', help="default: PyTorch's, one a core")
-    parser.add_argument('--rounds', type=positive, default=7, metavar='N', help='how often each runs; default: 7')
+    parser.add_argument('--rounds', type=positive, default=7, metavar='N', help='how often to time each; default: 7')
     parser.add_argument(
         '--only',
         nargs='+',
         metavar='TEXT',
-        help='rows whose names hold one of these; the first row, with which the others are compared, is always timed',
+        help='only rows whose names contain one of these, and the first row, which the others are compared with',
     )
     parser.add_argument(
         '--out',
         metavar='FILE',
         default='benchmark.json',
-        help='write the results to FILE, and a chart beside it; default: benchmark.json',
+        help='write the results to FILE and a chart next to it; default: benchmark.json',
     )
     add_config_options(parser)
     return parser
@@ -65,19 +70,19 @@ def at_least_two(text: str) -> int:
 
 
 def at_least(smallest: int, text: str) -> int:
-    """Parse a number that has a lower bound."""
+    """Parse a number with a lower bound."""
     if not text.isdecimal() or int(text) < smallest:
         raise argparse.ArgumentTypeError(f'expected a whole number of at least {smallest}, got {text}')
     return int(text)
 
 
 def main() -> None:
-    """Time, print the table, and write it as JSON and as a chart."""
+    """Time all rows, print the table, and write it as JSON and as a chart."""
     options = {key: value for key, value in vars(args).items() if key != 'out'}
     results, context = run_benchmark(Options(**options))
     print(format_table(results))
     write_report(results, context, Path(args.out))
-    print(f'written: {args.out}, {Path(args.out).with_suffix(".png")}')
+    print(f'wrote {args.out} and {Path(args.out).with_suffix(".png")}')
 
 
 if __name__ == '__main__':

@@ -1,4 +1,4 @@
-"""What the machine is and what it can do."""
+"""Describe the machine and measure its limits."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from typing import Any
 
 import torch
 
-# Operands of this many rows and columns: large enough for the processor's full speed, and half a second on two cores.
+# Large enough to reach the full speed of a processor, and half a second on two cores.
 _MATRIX_SIZE = 4096
 _LIBRARIES = ('torch', 'torchvision', 'timm', 'mmengine', 'mmpretrain', 'onnxruntime', 'openvino', 'nncf')
 _STATUS = Path('/proc/self/status')
 
 
 def describe_machine(device: torch.device) -> dict[str, Any]:
-    """Return names of processor or GPU, number of threads, and versions of the libraries that are compared."""
+    """Return the processor or GPU, the number of threads and the versions of the compared libraries."""
     versions = {}
     for library in _LIBRARIES:
         try:
@@ -44,28 +44,28 @@ def _processor() -> str:
 
 
 def matrix_product(dtype: torch.dtype, device: torch.device) -> tuple[Callable[[], object], float]:
-    """Return a product of two square matrices, as the machine's own limit for convolutions of that type.
+    """Return a product of two square matrices; its speed is a limit for convolutions in the same precision.
 
     Args:
-        dtype: Of the operands.
+        dtype: Type of the matrices.
         device: Where to multiply.
 
     Returns:
-        The product as a function, and the multiply-adds that it does.
+        A function that computes the product, and its number of multiply-adds.
     """
     left, right = (torch.randn(_MATRIX_SIZE, _MATRIX_SIZE, dtype=dtype, device=device) for _ in range(2))
     return lambda: left @ right, float(_MATRIX_SIZE) ** 3
 
 
 def peak_memory(run: Callable[[], object], device: torch.device) -> float | None:
-    """Return by how many MB (1e6 bytes) a run exceeds at its peak what was held before it.
+    """Return the peak memory of a run beyond what was held before it, in MB (1e6 bytes).
 
     Args:
         run: What to measure.
         device: Where it runs.
 
     Returns:
-        None where the system does not tell: on a CPU only Linux does.
+        None where the system does not report it; for CPUs, only Linux does.
     """
     gc.collect()
     if device.type == 'cuda':
@@ -74,9 +74,9 @@ def peak_memory(run: Callable[[], object], device: torch.device) -> float | None
         run()
         return (torch.cuda.max_memory_allocated(device) - held) / 1e6
     try:
-        # Freed memory that the allocator still holds would hide a part of the peak.
+        # Freed memory that the allocator still holds would hide part of the peak.
         ctypes.CDLL(None).malloc_trim(0)
-        # Linux: sets VmHWM, the peak, back to what is held now.
+        # Linux: resets the peak, VmHWM, to what is held now.
         Path('/proc/self/clear_refs').write_text('5')
     except (OSError, AttributeError):
         return None

@@ -1,4 +1,4 @@
-"""The networks that are compared, each as its publisher hands it to a user."""
+"""The compared networks, each as its publisher provides it."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from mmpretrain_inception.engine.hooks.compile_hook import set_freezing
 from mmpretrain_inception.engine.hooks.deploy_hook import store_convolutions
 from mmpretrain_inception.models.classifiers.ensemble import load_member
 
-# Weight of the auxiliary loss where the publisher's model has an auxiliary classifier and leaves the loss to the user.
+# Weight of the auxiliary loss, for publishers whose model has an auxiliary classifier but no loss.
 _AUX_WEIGHT = 0.4
 
 
 def load_ours(cfg: Config, checkpoint: str | None) -> nn.Module:
-    """Build the config's model, with the weights of a checkpoint or as it is initialised."""
+    """Build the config's model, with the weights of a checkpoint or random ones."""
     model = get_model(cfg)
     if checkpoint is not None:
         load_member(model, checkpoint)
@@ -47,17 +47,17 @@ def build_mmpretrain(num_classes: int) -> nn.Module:
 
 
 def build_torchvision(num_classes: int) -> nn.Module:
-    """Build torchvision's network, without the slow initialisation that its constructor warns of."""
+    """Build torchvision's network, without the slow initialisation that its constructor warns about."""
     return torchvision.models.inception_v3(weights=None, init_weights=False, num_classes=num_classes)
 
 
 def build_timm(num_classes: int) -> nn.Module:
-    """Build timm's network as it is by default, for inference."""
+    """Build timm's default network, for inference."""
     return timm.create_model('inception_v3', num_classes=num_classes)
 
 
 def build_timm_with_aux(num_classes: int) -> nn.Module:
-    """Build timm's network with its auxiliary classifier, which would run in inference too."""
+    """Build timm's network with its auxiliary classifier, which would also run in inference."""
     return timm.create_model('inception_v3', num_classes=num_classes, aux_logits=True)
 
 
@@ -65,8 +65,8 @@ class Form(NamedTuple):
     """How a network is run.
 
     Attributes:
-        channels_last: Whether weights and images are held as channels_last. Defaults to False.
-        bf16: Whether to compute in bfloat16, as ``--amp`` does. Defaults to False: in float32.
+        channels_last: Whether weights and images are in channels_last format. Defaults to False.
+        bf16: Whether to compute in bfloat16, as ``--amp`` does. Defaults to False: float32.
         deploy: Whether to fold batch norms, as ``tools/test.py --deploy`` does; for inference. Defaults to False.
         compiled: Whether to compile, with the weights as constants; for inference. Defaults to False.
     """
@@ -85,7 +85,7 @@ def inference_step(network: nn.Module, images: Tensor, form: Form) -> Callable[[
     """Return a function that computes the logits of a batch.
 
     Args:
-        network: A classifier of mmpretrain's kind or a bare network; changed in place.
+        network: An mmpretrain classifier or a plain network; changed in place.
         images: Normalised, of shape (N, 3, H, W).
         form: How to run it.
     """
@@ -108,9 +108,9 @@ def inference_step(network: nn.Module, images: Tensor, form: Form) -> Callable[[
 
 
 def classifier_training_step(model: BaseModel, images: Tensor, labels: Tensor, form: Form) -> Callable[[], object]:
-    """Return a training step of a classifier of mmpretrain's kind: losses, gradients, SGD.
+    """Return a training step of an mmpretrain classifier: losses, gradients, SGD.
 
-    It is mmengine's ``train_step`` after the images are normalised, which other publishers leave to the data loader.
+    This is mmengine's ``train_step`` without normalising the images, which other publishers do in the data loader.
 
     Args:
         model: The classifier; changed in place.
@@ -132,7 +132,7 @@ def classifier_training_step(model: BaseModel, images: Tensor, labels: Tensor, f
 
 
 def network_training_step(network: nn.Module, images: Tensor, labels: Tensor, form: Form) -> Callable[[], object]:
-    """Return a training step of a bare network that returns logits and auxiliary logits: losses, gradients, SGD.
+    """Return a training step of a plain network that returns logits and auxiliary logits: losses, gradients, SGD.
 
     Args:
         network: The network; changed in place.
@@ -163,5 +163,5 @@ def _lay_out(network: nn.Module, images: Tensor, form: Form) -> Tensor:
 
 
 def _sgd(network: nn.Module) -> torch.optim.Optimizer:
-    # A small rate: the labels are random, and the numbers have to stay finite.
+    # A small learning rate, so that the loss stays finite although the labels are random.
     return torch.optim.SGD(network.parameters(), lr=1e-3, momentum=0.9, weight_decay=1e-4)

@@ -1,4 +1,4 @@
-"""The result of a benchmark as a table, as JSON and as a chart."""
+"""Results as a table, as JSON and as a chart."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ class Result:
 
     Attributes:
         phase: 'inference' or 'training'.
-        batch_size: Images a step.
+        batch_size: Images per step.
         name: Whose network, in what form.
         precision: 'fp32', 'bf16' or 'int8'.
-        images_per_s: Median over the rounds.
-        slowest: Images a second in the slowest round.
-        fastest: Images a second in the fastest round.
-        ratio: To the first row of the same phase and batch size, median over the rounds.
-        share: Multiply-adds a second by those of a large matrix product of the same precision in the same rounds. None
-            where there is no such product.
-        peak_mb: What a step holds at most beyond what was held before, in MB. None where the system does not tell.
+        images_per_s: Images/s, median over the rounds.
+        slowest: Images/s in the slowest round.
+        fastest: Images/s in the fastest round.
+        ratio: Speed relative to the first row of the same phase and batch size, median over the rounds.
+        share: Multiply-adds per second relative to a large matrix product of the same precision in the same rounds.
+            None where there is no such product.
+        peak_mb: Peak memory of a step beyond what was held before, in MB. None where the system does not report it.
     """
 
     phase: str
@@ -46,7 +46,7 @@ class Result:
 
     @property
     def group(self) -> str:
-        """Which results are compared with one another."""
+        """Name of the group of results that are compared with each other."""
         return f'{self.phase}, batch {self.batch_size}'
 
 
@@ -66,12 +66,12 @@ def _format_row(row: Result) -> str:
 
 
 def write_report(results: Sequence[Result], context: dict[str, Any], path: Path) -> None:
-    """Write the results as JSON, and as a chart beside it that ends in .png.
+    """Write the results as JSON, and as a chart with the same name and the ending .png.
 
     Args:
         results: The rows.
-        context: What they were measured on, plain data.
-        path: The JSON file; its folder is made.
+        context: What they were measured on; plain values.
+        path: The JSON file; its folder is created.
 
     Raises:
         InputError: If a file cannot be written.
@@ -85,7 +85,7 @@ def write_report(results: Sequence[Result], context: dict[str, Any], path: Path)
 
 
 def _draw(results: Sequence[Result], context: dict[str, Any], file: BinaryIO) -> None:
-    from matplotlib.figure import Figure  # slow to import, and needed at the end
+    from matplotlib.figure import Figure  # slow to import, and only needed at the end
 
     groups = [(group, list(rows)) for group, rows in groupby(results, key=lambda result: result.group)]
     heights = [len(rows) + 1 for _, rows in groups]

@@ -1,4 +1,4 @@
-"""From the options of ``tools/benchmark.py`` to its results."""
+"""Run the benchmark: from the options of ``tools/benchmark.py`` to its results."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from mmpretrain_inception.configuring.config_file import load_config, merge_opti
 from mmpretrain_inception.errors import UsageError
 from mmpretrain_inception.evaluation.complexity import count_complexity
 
-# A training step computes the gradients of inputs and of weights besides the outputs.
+# A training step also computes the gradients of inputs and of weights.
 _PASSES = {'inference': 1, 'training': 3}
 _LIMITS = {'fp32': torch.float32, 'bf16': torch.bfloat16}
 
@@ -66,7 +66,7 @@ def run_benchmark(options: Options) -> tuple[list[Result], dict[str, Any]]:
         The rows of the table, and what they were measured on.
 
     Raises:
-        UsageError: If ``only`` leaves nothing to compare.
+        UsageError: If ``only`` matches no row.
         InputError: If the checkpoint does not fit.
     """
     if options.threads is not None:

@@ -1,4 +1,4 @@
-"""Timing several ways of doing the same work against one another."""
+"""Time several ways of doing the same work, compared with each other."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from statistics import median
 from typing import NamedTuple
 
-# Threads of a runtime wait for its next call in a busy loop; until they sleep they take the processor from others.
+# The threads of a runtime wait for the next call in a busy loop; until they sleep, they slow down others.
 _SETTLE_SECONDS = 0.3
 
 
@@ -17,8 +17,8 @@ class Step(NamedTuple):
 
     Attributes:
         name: What the table calls it.
-        images: Images that a call takes.
-        run: Does the work once, and returns when it is done.
+        images: Images per call.
+        run: Does the work once and returns when it is done.
     """
 
     name: str
@@ -30,10 +30,10 @@ class Speed(NamedTuple):
     """How fast a step was.
 
     Attributes:
-        images_per_s: Median over the rounds.
-        slowest: Images a second in the slowest round.
-        fastest: Images a second in the fastest round.
-        ratio: Median over the rounds of this step's speed by that of the first step in the same round.
+        images_per_s: Images/s, median over the rounds.
+        slowest: Images/s in the slowest round.
+        fastest: Images/s in the fastest round.
+        ratio: Speed divided by that of the first step in the same round, median over the rounds.
     """
 
     images_per_s: float
@@ -45,18 +45,18 @@ class Speed(NamedTuple):
 def time_interleaved(
     steps: Sequence[Step], rounds: int, after_each: Callable[[], object] = lambda: None
 ) -> list[list[float]]:
-    """Time the steps in turn, round after round, so that what else the machine does meets all of them alike.
+    """Time the steps in turns, round after round, so that other work on the machine affects all of them equally.
 
-    Each round has an order of its own, the same in every run. Each step runs twice in its turn and is measured the
-    second time: a process that waited has cold caches, and the very first run compiles and allocates.
+    The order changes with each round, in the same way in every run. Each step runs twice and is measured the second
+    time: a process that waited has cold caches, and the very first run compiles and allocates.
 
     Args:
         steps: What to time.
-        rounds: How often each runs.
-        after_each: Called after each turn; for a progress bar. Defaults to nothing.
+        rounds: How often to measure each step.
+        after_each: Called after each measurement, for a progress bar. Defaults to nothing.
 
     Returns:
-        Seconds: for each step one number a round.
+        Seconds: for each step, one number per round.
     """
     seconds: list[list[float]] = [[] for _ in steps]
     order = list(zip(steps, seconds))
@@ -74,7 +74,7 @@ def time_interleaved(
 
 
 def summarize(steps: Sequence[Step], seconds: Sequence[Sequence[float]]) -> list[Speed]:
-    """Turn times into speeds, and compare each with the first.
+    """Return the speed of each step, and compare it with the first.
 
     Args:
         steps: What was timed.
