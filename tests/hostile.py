@@ -277,12 +277,12 @@ HOSTILE_KERAS = {
     'lambda': (keras_archive(b'no h5', config__json=LAMBDA), "no file of Keras's weights"),
     'keras zip bomb': (keras_archive(bytes(2**29 + 1)), 'larger than any Inception V3'),
     'h5 bomb': (h5(h5_bomb), 'declares 268435456 numbers'),
-    'h5 circle': (h5(h5_circle), "HDF5 file without Keras's weights"),
+    'h5 circle': (h5(h5_circle), 'its groups are nested too deep'),
 }
 # What is read but for the part that would do harm when a run is resumed or a model is built.
 HOSTILE_PARTS = {
-    'best checkpoint': (names_a_folder_as_best, r"runtime_info\.best_ckpt is '/', but a \.pth file was expected"),
-    'other types': (parts_of_other_types, 'optimizer is a list, but a dict was expected'),
+    'best checkpoint': (names_a_folder_as_best, r"runtime_info\.best_ckpt: expected a \.pth file, got '/'"),
+    'other types': (parts_of_other_types, 'optimizer: expected a dict, got a list'),
 }
 
 

@@ -11,7 +11,7 @@ from mmpretrain_inception.deploy.backends.table import is_exported
 from mmpretrain_inception.deploy.runtimes import read_contract
 from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.registry import DATASETS
-from mmpretrain_inception.weights import class_names, read_weights
+from mmpretrain_inception.weights import class_names, open_weights
 
 
 def use_image_folder(cfg: Config, checkpoint: str | None = None) -> None:
@@ -76,9 +76,9 @@ def _classes_of_checkpoint(checkpoint: str) -> list[str] | None:
     if is_exported(checkpoint):
         return list(read_contract(checkpoint).classes or ()) or None
     try:
-        tensors, meta = read_weights(checkpoint)
+        opened = open_weights(checkpoint)
     except InputError:
         return None
-    names = class_names(meta)
+    names = class_names(opened.meta)
     # A model is built for them before its weights are compared, so that their number has to be one of the file's.
-    return list(names) if any(tensor.shape[:1] == (len(names),) for tensor in tensors.values()) else None
+    return list(names) if any(tensor.shape[:1] == (len(names),) for tensor in opened.tensors.values()) else None

@@ -12,7 +12,7 @@ from torch import Tensor
 from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.weights.families.inception_v3.names import AUX_PREFIX, OURS
 from mmpretrain_inception.weights.families.inception_v3.schemes import SCHEMES, named_scheme, to_our_name, unwrapped
-from mmpretrain_inception.weights.files.read import read_weights
+from mmpretrain_inception.weights.files.opener import open_weights
 
 _POSITION = {name: position for position, name in enumerate(OURS)}
 # torchvision and timm construct the auxiliary classifier where they call it, before these.
@@ -72,8 +72,8 @@ def load_weights(path: str | Path, source: str = 'auto') -> Weights:
     Raises:
         InputError: If the file cannot be read safely, is not Inception V3, or has other names than ``source`` says.
     """
-    tensors, meta = read_weights(path)
-    return to_ours(tensors, source, meta, str(path))
+    opened = open_weights(path)
+    return to_ours(opened.tensors, source, opened.meta, opened.origin)
 
 
 def to_ours(

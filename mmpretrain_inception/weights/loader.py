@@ -7,14 +7,12 @@ opens they return the same. They can go when mmengine reads its own checkpoints 
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from mmengine.runner import CheckpointLoader
 
 from mmpretrain_inception.errors import InputError
-from mmpretrain_inception.weights.files.download import download
-from mmpretrain_inception.weights.files.read import read_checkpoint
+from mmpretrain_inception.weights.files.opener import open_weights
 
 
 # mmengine names the kind of source in its log by what follows `load_from_` in the name of the function.
@@ -32,7 +30,7 @@ def load_from_local(filename: str, map_location: Any = None) -> dict[str, Any]:
     Raises:
         InputError: If the file is missing, damaged, of another kind or holds objects.
     """
-    return read_checkpoint(Path(filename).expanduser(), map_location)
+    return open_weights(filename).checkpoint
 
 
 @CheckpointLoader.register_scheme(prefixes=('http://', 'https://'), force=True)
@@ -50,7 +48,7 @@ def load_from_http(filename: str, map_location: Any = None) -> dict[str, Any]:
     Raises:
         InputError: If the download fails or has another sha256, or as for :func:`load_from_local`.
     """
-    return read_checkpoint(download(filename), map_location)
+    return open_weights(filename).checkpoint
 
 
 # mmengine's own readers of these call ``torch.load`` as the environment says, some of them with any object.

@@ -1,9 +1,3 @@
-import hashlib
-import re
-import threading
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-
 import numpy as np
 import pytest
 import torch
@@ -13,48 +7,6 @@ from mmengine.runner import CheckpointLoader, load_checkpoint
 
 from mmpretrain_inception import InceptionV3
 from mmpretrain_inception.errors import InputError
-
-
-@pytest.fixture
-def served(tmp_path, monkeypatch):
-    """A folder, the address at which it is served, and the server."""
-    folder = tmp_path / 'served'
-    folder.mkdir()
-    monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path / 'hub'))
-    handler = partial(SimpleHTTPRequestHandler, directory=str(folder))
-    server = ThreadingHTTPServer(('127.0.0.1', 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield folder, f'http://127.0.0.1:{server.server_port}', server
-    server.shutdown()
-    server.server_close()
-
-
-def publish(folder, content, digits=None):
-    torch.save(content, folder / 'weights.pth')
-    digits = digits or hashlib.sha256((folder / 'weights.pth').read_bytes()).hexdigest()[:8]
-    return (folder / 'weights.pth').rename(folder / f'weights-{digits}.pth').name
-
-
-def test_a_file_is_downloaded_once_and_its_hash_checked(served):
-    folder, address, server = served
-    name = publish(folder, {'a': torch.ones(2)})
-    assert CheckpointLoader.load_checkpoint(f'{address}/{name}')['a'].tolist() == [1, 1]
-    server.shutdown()
-    assert CheckpointLoader.load_checkpoint(f'{address}/{name}')['a'].tolist() == [1, 1]
-
-
-def test_a_file_with_another_hash_is_refused_and_not_kept(served, tmp_path):
-    folder, address, _ = served
-    name = publish(folder, {'a': torch.ones(2)}, digits='0cc3c7bd')
-    with pytest.raises(InputError, match=f'{name} cannot be downloaded: invalid hash value'):
-        CheckpointLoader.load_checkpoint(f'{address}/{name}')
-    assert list((tmp_path / 'hub/checkpoints').iterdir()) == []
-
-
-def test_a_file_that_is_not_there(served):
-    _, address, _ = served
-    with pytest.raises(InputError, match=re.escape(f'{address}/no.pth cannot be downloaded: HTTP Error 404')):
-        CheckpointLoader.load_checkpoint(f'{address}/no.pth')
 
 
 def test_what_torch_opens_comes_whole(tmp_path):

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 import re
-import zipfile
 from pathlib import Path
 
 from mmengine.logging import print_log
 
 from mmpretrain_inception.errors import InputError
-from mmpretrain_inception.weights.files.checks import check_archive
+from mmpretrain_inception.weights.files.opener import open_weights
 
 # mmengine's file that names the last one, and the names of those that hold all that a run needs.
 LAST = 'last_checkpoint'
@@ -49,7 +48,7 @@ def newest_whole_checkpoint(work_dir: Path, folder: Path | None = None) -> Path:
     """
     damaged = []
     for path in list_checkpoints(work_dir, folder):
-        damage = find_damage(path)
+        damage = find_damage(path, keep=True)
         if damage is None:
             return path
         damaged.append(path.name)
@@ -61,13 +60,15 @@ def newest_whole_checkpoint(work_dir: Path, folder: Path | None = None) -> Path:
     )
 
 
-def find_damage(path: Path) -> str | None:
-    """Return what is wrong with a file of ``torch.save``, or None: it is read to its end against its checksums."""
+def find_damage(path: Path, keep: bool = False) -> str | None:
+    """Return what is wrong with a checkpoint, or None: it was read to its end and matches its checksums.
+
+    Args:
+        path: The file.
+        keep: Whether a whole one is held for whoever opens it next, so that it is not read twice. Defaults to False.
+    """
     try:
-        # Before its members are read: those of a stranger's file may inflate without end.
-        check_archive(path)
-        with zipfile.ZipFile(path) as archive:
-            part = archive.testzip()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError) as error:
-        return str(error)
-    return None if part is None else f'{part} is not what was written'
+        open_weights(path, keep=keep)
+    except InputError as error:
+        return ' '.join(str(error).split()).removeprefix(f'{path} ')
+    return None

@@ -8,8 +8,9 @@ from typing import Any
 
 from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.utils.message_hub import BATCHES_DONE, BATCHES_PER_EPOCH, VALIDATED_EPOCH
+from mmpretrain_inception.weights.files.content import without_objects
 
-# Parts, by where they are in the checkpoint. What is not there may be absent.
+# Parts, by their place in the checkpoint. All of them may be absent.
 _FORMS: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(('state_dict', 'ema_state_dict', 'optimizer', 'message_hub', 'meta'), (dict,)),
     **dict.fromkeys(('message_hub.log_scalars', 'message_hub.runtime_info', 'message_hub.resumed_keys'), (dict,)),
@@ -17,43 +18,45 @@ _FORMS: dict[str, tuple[type, ...]] = {
     'meta.dataset_meta': (dict,),
     'param_schedulers': (list, dict),
 }
-# In the message hub: what hooks and loops count with, and the checkpoints that they remove when better ones are there.
+# In the message hub: the counters of hooks and loops, and the checkpoints that they remove once there are better ones.
 _RUNTIME_FORMS: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(('epoch', 'iter', 'max_epochs', 'max_iters'), (int,)),
     **dict.fromkeys((BATCHES_DONE, BATCHES_PER_EPOCH, VALIDATED_EPOCH), (int,)),
     'keep_ckpt_ids': (list, tuple),
 }
+# What mmengine fills with a state dict, whose subclass it has to keep, or with tensors by the hundred.
+_TENSORS_ONLY = ('state_dict', 'ema_state_dict', 'optimizer')
 _SCORE = re.compile(r'best_score(_.+)?')
 _REMOVABLE = re.compile(r'(best|last|stopped)_ckpt(_.+)?')
 
 
-def check_form(path: Path, content: dict[Any, Any]) -> None:
-    """Refuse a checkpoint whose parts are of other types than those that mmengine's Runner writes.
+def check_form(content: dict[Any, Any], origin: str) -> None:
+    """Refuse a checkpoint whose parts have other types than those that mmengine's Runner writes.
 
-    mmengine removes what ``message_hub`` names as an earlier best checkpoint, a folder with all that is in it. Only a
-    ``.pth`` file can be named here.
+    mmengine removes the earlier best checkpoint that ``message_hub`` names, even if it is a folder, with all its
+    content. So only a ``.pth`` file can be named there.
 
     Args:
-        path: The file, for messages.
-        content: What it holds.
+        content: What the file holds.
+        origin: The file, for messages.
 
     Raises:
         InputError: With the part.
     """
     for part, forms in _FORMS.items():
-        _require(path, part, _part(content, part), forms)
+        _require(origin, part, _part(content, part), forms)
     for name, value in (_part(content, 'message_hub.runtime_info') or {}).items():
         part = f'message_hub.runtime_info.{str(name)[:60]}'
         if not isinstance(name, str):
             continue
         if _SCORE.fullmatch(name):
-            _require(path, part, value, (int, float))
+            _require(origin, part, value, (int, float))
         elif _REMOVABLE.fullmatch(name):
-            _require(path, part, value, (str,))
+            _require(origin, part, value, (str,))
             if value is not None and Path(value).suffix != '.pth':
-                raise InputError(f'{path}: {part} is {value[:80]!r}, but a .pth file was expected')
+                raise InputError(f'{origin}: {part}: expected a .pth file, got {value[:80]!r}')
         else:
-            _require(path, part, value, _RUNTIME_FORMS.get(name, (object,)))
+            _require(origin, part, value, _RUNTIME_FORMS.get(name, (object,)))
 
 
 def _part(content: dict[Any, Any], name: str) -> Any:
@@ -63,6 +66,29 @@ def _part(content: dict[Any, Any], name: str) -> Any:
     return value
 
 
-def _require(path: Path, part: str, value: Any, forms: tuple[type, ...]) -> None:
+def _require(origin: str, part: str, value: Any, forms: tuple[type, ...]) -> None:
     if value is not None and not isinstance(value, forms):
-        raise InputError(f'{path}: {part} is a {type(value).__name__}, but a {forms[0].__name__} was expected')
+        raise InputError(f'{origin}: {part}: expected a {forms[0].__name__}, got a {type(value).__name__}')
+
+
+def tidy(content: dict[Any, Any]) -> dict[str, Any]:
+    """Return a checkpoint as the Runner can resume from it: no objects in it, and no text that would be executed.
+
+    Args:
+        content: What the file holds, of the right form.
+    """
+    plain = {key: value if key in _TENSORS_ONLY else without_objects(value) for key, value in content.items()}
+    if isinstance(plain.get('message_hub'), dict):
+        _forget_absent_keys(plain['message_hub'])
+    if isinstance(plain.get('meta'), dict):
+        # mmengine 0.10.7 executes this text as a config when a run is resumed; it writes its own under `cfg`.
+        plain['meta'].pop('config', None)
+    return plain
+
+
+def _forget_absent_keys(hub: dict[str, Any]) -> None:
+    """Remove from ``resumed_keys`` what was left out with the objects; mmengine would warn of each."""
+    parts = {part: hub.get(part) or {} for part in ('log_scalars', 'runtime_info', 'resumed_keys')}
+    known = {*parts['log_scalars'], *parts['runtime_info']}
+    parts['resumed_keys'] = {key: value for key, value in parts['resumed_keys'].items() if key in known}
+    hub.update(parts)

@@ -9,11 +9,7 @@ from __future__ import annotations
 
 import io
 import re
-import zipfile
-import zlib
 from collections.abc import Sequence
-from math import prod
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -21,12 +17,13 @@ from torch import Tensor
 
 from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.weights.families.inception_v3.names import CONVOLUTIONS, keras_depth_order
+from mmpretrain_inception.weights.files.archive import open_archive
+from mmpretrain_inception.weights.files.hdf5 import check_numbers, read_attribute, read_dataset, walk_datasets
 
 if TYPE_CHECKING:
     import h5py
 
 MEMBER = 'model.weights.h5'
-_MAX_NUMBERS = 2**27
 _MAX_BYTES = 2**29
 
 # `.h5`: LAYER/.../part, below `model_weights` where the model is in the file too.
@@ -66,12 +63,12 @@ class _Layer(NamedTuple):
     parts: dict[str, h5py.Dataset]
 
 
-def read_h5(path: Path, content: io.BytesIO | None = None) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read the weights of an HDF5 file of Keras, with or without the classifier.
+def read_h5(content: bytes, origin: str) -> dict[str, Any]:
+    """Read the weights of an HDF5 file of Keras as ``state_dict``, with or without the classifier.
 
     Args:
-        path: The file, which errors name.
-        content: What to read instead of the file. Defaults to None.
+        content: The whole file.
+        origin: Its name, for messages.
 
     Raises:
         InputError: If the file is damaged or no file of Keras's weights, or h5py is not installed.
@@ -79,39 +76,37 @@ def read_h5(path: Path, content: io.BytesIO | None = None) -> tuple[dict[str, Te
     try:
         import h5py
     except ImportError as error:
-        raise InputError(f"{path} needs the library h5py; pip install 'mmpretrain-inception[keras]'") from error
+        raise InputError(f"{origin} needs the library h5py; pip install 'mmpretrain-inception[keras]'") from error
     try:
-        with h5py.File(content or path, 'r') as file:
-            return _read_layers(path, _layers(file)), {}
+        with h5py.File(io.BytesIO(content), 'r') as file:
+            return dict(state_dict=_read_layers(origin, _layers(walk_datasets(file, origin))), meta={})
     except InputError:
         raise
+    # h5py raises anything on a damaged file.
     except Exception as error:
         text = ' '.join(str(error).split())[:160]
-        raise InputError(f"{path} is damaged, was cut short or is no file of Keras's weights ({text})") from error
+        raise InputError(f"{origin} is damaged, was cut short or is no file of Keras's weights ({text})") from error
 
 
-def read_keras_archive(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def read_keras_archive(content: bytes, origin: str) -> dict[str, Any]:
     """Read the weights of a ``.keras`` file; nothing is unpacked to disk, and the model in it is not built.
+
+    Args:
+        content: The whole file.
+        origin: Its name, for messages.
 
     Raises:
         InputError: As :func:`read_h5`.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if archive.getinfo(MEMBER).file_size > _MAX_BYTES:
-                raise InputError(f'{path}: {MEMBER} is larger than any Inception V3 ({_MAX_BYTES} bytes)')
-            content = archive.read(MEMBER)
-    except (zipfile.BadZipFile, zlib.error, OSError, RuntimeError, NotImplementedError, EOFError) as error:
-        raise InputError(f'{path} is damaged or was cut short ({error})') from error
-    return read_h5(path, io.BytesIO(content))
+    with open_archive(content, origin) as archive:
+        if archive.getinfo(MEMBER).file_size > _MAX_BYTES:
+            raise InputError(f'{origin}: {MEMBER} is larger than any Inception V3 ({_MAX_BYTES} bytes)')
+        weights = archive.read(MEMBER)
+    return read_h5(weights, origin)
 
 
-def _layers(file: h5py.File) -> list[_Layer]:
-    """Collect the datasets by layer. h5py's walk follows no links, which could lead into other files."""
-    import h5py
-
-    datasets: dict[str, h5py.Dataset] = {}
-    file.visititems(lambda name, item: datasets.update({name: item}) if isinstance(item, h5py.Dataset) else None)
+def _layers(datasets: dict[str, h5py.Dataset]) -> list[_Layer]:
+    """Collect the datasets by layer."""
     groups: dict[str, dict[str, h5py.Dataset]] = {}
     for name, dataset in datasets.items():
         match = _NUMBERED.fullmatch(name) or _LEGACY.fullmatch(name)
@@ -128,25 +123,23 @@ def _layer(name: str, parts: dict[str, h5py.Dataset]) -> _Layer:
     if '0' not in parts:
         return _Layer(kind, number, False, parts)
     names = _PARTS.get((kind, len(parts)), tuple(parts))
-    own = _LAYER.fullmatch(str(parts['0'].parent.attrs.get('name', '')))
+    own = _LAYER.fullmatch(read_attribute(parts['0'].parent, 'name'))
     parts = {part: parts[str(position)] for position, part in enumerate(names)}
     if own and own['kind'] == kind:
         return _Layer(kind, int(own['number'] or 0), False, parts)
     return _Layer(kind, number, True, parts)
 
 
-def _read_layers(path: Path, layers: list[_Layer]) -> dict[str, Tensor]:
+def _read_layers(origin: str, layers: list[_Layer]) -> dict[str, Tensor]:
     if not layers:
-        raise InputError(f"{path} is an HDF5 file without Keras's weights")
-    numbers = sum(prod(dataset.shape) for layer in layers for dataset in layer.parts.values())
-    if numbers > _MAX_NUMBERS:
-        raise InputError(f'{path} declares {numbers} numbers, but Inception V3 has 24 million')
+        raise InputError(f"{origin} is an HDF5 file without Keras's weights")
+    check_numbers([dataset for layer in layers for dataset in layer.parts.values()], origin)
     tensors: dict[str, Tensor] = {}
     for kind in sorted({layer.kind for layer in layers}):
         same = sorted((layer for layer in layers if layer.kind == kind), key=lambda layer: layer.number)
         for position, layer in zip(_positions(same), same):
             for part, dataset in layer.parts.items():
-                tensors[f'{kind}.{position}.{part}'] = _tensor(path, dataset)
+                tensors[f'{kind}.{position}.{part}'] = _tensor(origin, dataset)
     return tensors
 
 
@@ -157,8 +150,6 @@ def _positions(layers: list[_Layer]) -> Sequence[int]:
     return range(len(layers))
 
 
-def _tensor(path: Path, dataset: h5py.Dataset) -> Tensor:
-    if dataset.external or dataset.is_virtual or dataset.dtype.kind != 'f':
-        raise InputError(f'{path}: {dataset.name} holds no numbers of its own (type {dataset.dtype})')
-    array = dataset[()]
+def _tensor(origin: str, dataset: h5py.Dataset) -> Tensor:
+    array = read_dataset(dataset, origin)
     return torch.from_numpy(array.transpose(_AXES.get(array.ndim, range(array.ndim))).copy())

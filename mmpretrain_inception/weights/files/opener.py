@@ -1,7 +1,14 @@
-"""The only place that opens a file of weights, wherever it is and whoever published it."""
+"""The only place that opens a file of weights, wherever it is and whoever published it.
+
+A file is read into memory once. All checks and all readers see those bytes, so what is checked is what is used, even if
+the file is replaced in the meantime.
+"""
 
 from __future__ import annotations
 
+import os
+import stat
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,11 +16,25 @@ from typing import Any
 from torch import Tensor
 
 from mmpretrain_inception.errors import InputError
-from mmpretrain_inception.weights.files.download import download
-from mmpretrain_inception.weights.files.read import read_checkpoint
-from mmpretrain_inception.weights.files.torch_file import split_content
+from mmpretrain_inception.weights.files.archive import ZIP_START, open_archive
+from mmpretrain_inception.weights.files.download import download, is_address
+from mmpretrain_inception.weights.files.form import check_form, tidy
+from mmpretrain_inception.weights.files.keras_file import MEMBER, read_h5, read_keras_archive
+from mmpretrain_inception.weights.files.safetensors_file import read_safetensors
+from mmpretrain_inception.weights.files.torch_file import read_torch
 
-_ADDRESSES = ('http://', 'https://')
+Reader = Callable[[bytes, str], dict[Any, Any]]
+
+KINDS = 'a PyTorch (.pth, .pt), safetensors or Keras (.h5, .weights.h5, .keras) file'
+# A training checkpoint of Inception V3 with Adam and averages has 0.5 GB.
+MAX_BYTES = 2**32
+_H5_START = b'\x89HDF\r\n\x1a\n'
+# torch.save's format before torch 1.6: a bare pickle of protocol 2 or later.
+_PICKLE_START = b'\x80'
+# Where training scripts keep the parameters: mmengine and timm, torchvision's references.
+_STATE_KEYS = ('state_dict', 'model')
+_META_DEPTH = 6
+_OMITTED = object()
 
 
 @dataclass(frozen=True)
@@ -58,19 +79,118 @@ def open_weights(source: str | Path, *, keep: bool = False) -> Opened:
     return opened
 
 
+def class_names(meta: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of the classes in the metadata of a file, in the order of the model's outputs; () without any.
+
+    Args:
+        meta: As in :class:`Opened`, in any form.
+    """
+    dataset_meta = meta.get('dataset_meta')
+    names = dataset_meta.get('classes') if isinstance(dataset_meta, dict) else None
+    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
+        return ()
+    return tuple(names)
+
+
+def read_file(path: str | Path) -> bytes:
+    """Read a file, which has to be a regular one and no larger than any file of weights.
+
+    Args:
+        path: The file.
+
+    Raises:
+        InputError: If it is not, or cannot be read.
+    """
+    try:
+        # Without O_NONBLOCK, opening a pipe waits until somebody writes into it.
+        with open(path, 'rb', opener=lambda name, flags: os.open(name, flags | getattr(os, 'O_NONBLOCK', 0))) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise InputError(f'{path} is no regular file; expected {KINDS}')
+            if status.st_size > MAX_BYTES:
+                raise InputError(f'{path} has {status.st_size:,} bytes; expected a file of at most {MAX_BYTES:,}')
+            return file.read(MAX_BYTES)
+    except IsADirectoryError as error:
+        raise InputError(f'{path} is a folder; expected {KINDS}') from error
+    # A name with a null character is a ValueError.
+    except (OSError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f'{path} cannot be read: {getattr(error, "strerror", None) or error}') from error
+
+
+def read_checkpoint(content: bytes, origin: str) -> dict[str, Any]:
+    """Read everything that a file holds into the form that mmengine's Runner expects.
+
+    Args:
+        content: The whole file.
+        origin: Its name, for messages.
+
+    Raises:
+        InputError: As :func:`open_weights`.
+    """
+    reader = _reader(content, origin)
+    checkpoint = reader(content, origin)
+    check_form(checkpoint, origin)
+    return tidy(checkpoint)
+
+
 def _place(origin: str) -> str:
     """Return an address as it is, or an absolute path."""
-    if origin.startswith(_ADDRESSES):
+    if is_address(origin):
         return origin
     if '://' in origin:
         raise InputError(f'{origin}: expected a file or an address with http:// or https://')
-    return str(Path(origin).expanduser().absolute())
+    return os.path.abspath(os.path.expanduser(origin))
 
 
 def _open(place: str, origin: str) -> Opened:
-    path = download(place) if place.startswith(_ADDRESSES) else Path(origin).expanduser()
-    content = read_checkpoint(path)
-    tensors, meta = split_content(path, content)
-    if 'state_dict' not in content:
-        content = dict(state_dict=tensors, meta=meta)
-    return Opened(tensors, meta, content, origin)
+    if is_address(place):
+        place = str(download(place, check=lambda path: read_checkpoint(read_file(path), origin)))
+        origin = f'{origin} (kept as {place})'
+    checkpoint = read_checkpoint(read_file(place), origin)
+    tensors = _state_dict(checkpoint, origin)
+    meta = _plain(checkpoint.get('meta'), _META_DEPTH)
+    meta = meta if isinstance(meta, dict) else {}
+    # mmengine takes a file without this key for a bare state dict.
+    whole = checkpoint if 'state_dict' in checkpoint else dict(state_dict=tensors, meta=meta)
+    return Opened(tensors, meta, whole, origin)
+
+
+def _reader(content: bytes, origin: str) -> Reader:
+    if not content:
+        raise InputError(f'{origin} is empty; expected {KINDS}')
+    if content.startswith(_H5_START):
+        return read_h5
+    if content.startswith(ZIP_START):
+        with open_archive(content, origin) as archive:
+            return read_keras_archive if MEMBER in archive.namelist() else read_torch
+    if content.startswith(_PICKLE_START):
+        return read_torch
+    # Eight bytes with the length of the header, then the header, which is JSON.
+    if content[8:9] == b'{':
+        return read_safetensors
+    raise InputError(f'{origin} is not {KINDS}: it starts with {content[:16]!r}')
+
+
+def _state_dict(checkpoint: dict[str, Any], origin: str) -> dict[str, Tensor]:
+    inner = next((checkpoint[key] for key in _STATE_KEYS if isinstance(checkpoint.get(key), dict)), checkpoint)
+    for name, value in inner.items():
+        if not isinstance(name, str) or not isinstance(value, Tensor):
+            kind = type(value).__name__
+            raise InputError(f'{origin} holds no state dict: expected tensors, but {str(name)[:60]!r} is a {kind}')
+    # Not the tensor's own method, which a file may have replaced by an attribute of the tensor.
+    return {name: Tensor.detach(value) for name, value in inner.items()}
+
+
+def _plain(value: Any, depth: int) -> Any:
+    """Return ``value`` without what is not plain or lies deeper than ``depth`` containers."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if depth and isinstance(value, dict):
+        items = {key: _plain(item, depth - 1) for key, item in value.items() if isinstance(key, (str, int))}
+        return {key: item for key, item in items.items() if item is not _OMITTED}
+    if depth and isinstance(value, (list, tuple)):
+        kept = [item for item in (_plain(item, depth - 1) for item in value) if item is not _OMITTED]
+        return tuple(kept) if isinstance(value, tuple) else kept
+    return _OMITTED

@@ -1,91 +1,232 @@
-"""Look through a pickle without executing it: what it names, and how large it would become."""
+"""Go through a pickle without executing it: what it names, how large it would become, and what it would cost."""
 
 from __future__ import annotations
 
-# Python 2's names of what Python 3 has elsewhere, as every unpickler of protocol 2 translates them.
+# Python 2's names of what Python 3 has elsewhere, translated as every unpickler of protocol 2 does.
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
-from collections.abc import Iterator
-from pickletools import OpcodeInfo, genops, markobject
-from typing import Any, BinaryIO
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pickletools import OpcodeInfo, markobject, opcodes
+from typing import Any, BinaryIO, NamedTuple
 
-# A training run's checkpoint takes 85,000 instructions, and 20,000 more for each process whose statistics it holds.
+# A training checkpoint takes 85,000 instructions, and 20,000 more for each process whose statistics it holds.
 MAX_INSTRUCTIONS = 1_500_000
 # A tuple that holds another twice, which holds another twice and so on, is short to write and endless to hash.
-MAX_VALUES = 10_000_000
+MAX_VALUES = 2_000_000
+# Keys other than strings. The hash of a string is secret; those of numbers can be made to collide, and n keys that
+# collide take n * n / 2 comparisons. Optimizers number their parameters, a few thousand at most; anything else is rare.
+MAX_NUMBERED_KEYS = 20_000
+MAX_OTHER_KEYS = 1_000
+_MAX_KEY_SIZE = 100
+# Random generators have states of 128 bits. Numbers of a million digits take minutes to print.
+_MAX_INT_BITS = 1024
+# A string counts as one value and one more for so many characters.
+_TEXT_UNIT = 64
 
-_PUT = frozenset(('PUT', 'BINPUT', 'LONG_BINPUT'))
-_GET = frozenset(('GET', 'BINGET', 'LONG_BINGET'))
+_OPCODES = {opcode.code.encode('latin-1'): opcode for opcode in opcodes}
+_PUT = frozenset(('BINPUT', 'LONG_BINPUT'))
+_GET = frozenset(('BINGET', 'LONG_BINGET'))
 _NAMING = frozenset(('GLOBAL', 'INST', 'STACK_GLOBAL'))
-
-# What stands for an object: a string itself, or the number of objects in it, shared ones counted each time.
-_Item = int | str
+_CALLING = frozenset(('REDUCE', 'NEWOBJ', 'NEWOBJ_EX', 'OBJ', 'INST', 'BUILD'))
+_TUPLES = frozenset(('TUPLE', 'TUPLE1', 'TUPLE2', 'TUPLE3'))
+# What changes the object below its arguments.
+_FILLING = frozenset(('APPEND', 'APPENDS', 'SETITEM', 'SETITEMS', 'ADDITEMS', 'BUILD'))
+# Which of the values that an instruction takes become keys of a dict or members of a set.
+_KEYS = {
+    'SETITEM': slice(1, None, 2),
+    'SETITEMS': slice(1, None, 2),
+    'DICT': slice(0, None, 2),
+    'ADDITEMS': slice(1, None),
+    'FROZENSET': slice(None),
+}
+_HASHING = frozenset(('builtins.set', 'builtins.frozenset', 'collections.Counter', 'collections.OrderedDict'))
+# How protocol 2 writes bytes. Some encodings of Python take quadratic time.
+_ENCODE = '_codecs.encode'
+# Numbers in decimal digits, which take quadratic time to read; no protocol that torch.save writes has them.
+_REFUSED = frozenset(('INT', 'LONG', 'PUT', 'GET'))
 
 
 class ExcessiveError(ValueError):
-    """A pickle that is short and takes for ever."""
+    """A pickle that is short but takes far too long, or far too much memory."""
 
 
-def scan_pickle(stream: BinaryIO) -> Iterator[str]:
-    """Go through a pickle of any protocol up to its end and yield the full name of each class or function in it.
+class Name(NamedTuple):
+    """A class or function that a pickle names.
+
+    Attributes:
+        name: Its full name.
+        key: The string that was put down last before it, which is the key of a dict's value.
+    """
+
+    name: str
+    key: str
+
+
+class _Value:
+    """Stands for an object.
+
+    Attributes:
+        size: Number of objects in it, shared ones counted each time. A list or dict grows as it is filled, but not what
+            holds it already.
+        kind: ``text``, ``index`` (a small integer), ``name`` (of a class or function) or ``other``.
+        text: The string or the name.
+        parts: What a tuple holds.
+    """
+
+    __slots__ = ('kind', 'parts', 'size', 'text')
+
+    def __init__(self, size: int = 1, kind: str = 'other', text: str = '', parts: Sequence[_Value] = ()) -> None:
+        self.size = size
+        self.kind = kind
+        self.text = text
+        self.parts = parts
+
+    def grow(self, by: int) -> None:
+        """Add to the size.
+
+        Raises:
+            ExcessiveError: If it is too large then.
+        """
+        self.size += by
+        if self.size > MAX_VALUES:
+            raise ExcessiveError(f'a value made of more than {MAX_VALUES:,} others')
+
+
+def scan_pickle(stream: BinaryIO) -> Iterator[Name]:
+    """Go through a pickle of any protocol up to its end and yield each class or function that it names.
 
     Args:
         stream: Where the pickle begins; it is left behind its end.
 
     Raises:
-        ExcessiveError: If it has more instructions, or makes more values, than any checkpoint.
+        ExcessiveError: If it takes more instructions, values or keys that could collide than any checkpoint.
         ValueError: If it is no pickle, or is cut short.
     """
-    stack: list[_Item] = []
-    marks: list[int] = []
-    memo: dict[Any, _Item] = {}
+    scan = _Scan()
     try:
-        for number, (opcode, argument, _) in enumerate(genops(stream)):
-            name = opcode.name
+        for number, (opcode, argument) in enumerate(_instructions(stream)):
             if number > MAX_INSTRUCTIONS:
                 raise ExcessiveError(f'more than {MAX_INSTRUCTIONS:,} instructions')
-            if name in _PUT:
-                memo[argument] = stack[-1]
-            elif name in _GET:
-                stack.append(memo[argument])
-            elif name == 'MARK':
-                marks.append(len(stack))
-            elif name == 'MEMOIZE':
-                memo[len(memo)] = stack[-1]
-            elif not opcode.stack_before and name != 'GLOBAL':
-                stack.extend([argument if isinstance(argument, str) else 1] * len(opcode.stack_after))
-            else:
-                taken = _take(stack, marks, opcode)
-                if name in _NAMING:
-                    yield _full_name(argument, taken)
-                stack.extend([_size(taken)] * len(opcode.stack_after))
+            name = scan.step(opcode, argument)
+            if name is not None:
+                yield Name(name, scan.last_text())
     except (IndexError, KeyError) as error:
         raise ValueError(f'its pickle takes what it has not put there ({error})') from error
 
 
-def _take(stack: list[_Item], marks: list[int], opcode: OpcodeInfo) -> list[_Item]:
-    """Remove from the stack what an instruction takes from it."""
-    before = opcode.stack_before
-    start, below = len(stack), len(before)
-    if markobject in before:
-        start, below = marks.pop(), before.index(markobject)
-    start -= below
-    if start < 0:
-        raise IndexError('empty stack')
-    taken = stack[start:]
-    del stack[start:]
-    return taken
+def _instructions(stream: BinaryIO) -> Iterator[tuple[OpcodeInfo, Any]]:
+    """Yield instructions as ``pickletools.genops`` does, but refuse those of text before their argument is read."""
+    while True:
+        code = stream.read(1)
+        opcode = _OPCODES.get(code)
+        if opcode is None:
+            raise ValueError(f'its pickle has no end, or no instruction {code!r}')
+        if opcode.name in _REFUSED:
+            raise ExcessiveError(f'the instruction {opcode.name}')
+        yield opcode, None if opcode.arg is None else opcode.arg.reader(stream)
+        if opcode.name == 'STOP':
+            return
 
 
-def _size(parts: list[_Item]) -> int:
-    size = 1 + sum(1 if isinstance(part, str) else part for part in parts)
-    if size > MAX_VALUES:
-        raise ExcessiveError(f'a value made of more than {MAX_VALUES:,} others')
-    return size
+class _Scan:
+    """The stack, the marks and the memo of an unpickler, with stand-ins for all objects."""
+
+    def __init__(self) -> None:
+        self.stack: list[_Value] = []
+        self.marks: list[int] = []
+        self.memo: dict[Any, _Value] = {}
+        self.called = _Value(0)
+        self.numbered_keys = 0
+        self.other_keys = 0
+
+    def step(self, opcode: OpcodeInfo, argument: Any) -> str | None:
+        """Do what an instruction does to the stack, and return the name of a class or function if it names one."""
+        name = opcode.name
+        if name in _PUT:
+            self.memo[argument] = self.stack[-1]
+        elif name in _GET:
+            self.stack.append(self.memo[argument])
+        elif name == 'MARK':
+            self.marks.append(len(self.stack))
+        elif name == 'DUP':
+            self.stack.append(self.stack[-1])
+        elif name == 'MEMOIZE':
+            self.memo[len(self.memo)] = self.stack[-1]
+        elif not opcode.stack_before and name != 'GLOBAL':
+            self.stack.extend(_value(argument) for _ in opcode.stack_after)
+        else:
+            return self._combine(opcode, argument)
+        return None
+
+    def last_text(self) -> str:
+        """Return the string that is nearest to the top of the stack."""
+        near = islice(reversed(self.stack), 8)
+        return next((value.text for value in near if value.kind == 'text'), '')
+
+    def _combine(self, opcode: OpcodeInfo, argument: Any) -> str | None:
+        taken = self._take(opcode)
+        name = _full_name(argument, taken) if opcode.name in _NAMING else None
+        if opcode.name in _CALLING:
+            arguments = [part for value in taken[1:] for part in value.parts or [value]]
+            self.called.grow(sum(value.size for value in arguments))
+            if taken and taken[0].text in _HASHING:
+                self._count_keys(other=sum(value.size - 1 for value in arguments))
+            if taken and taken[0].text == _ENCODE and [value.text for value in arguments[1:]] != ['latin1']:
+                raise ExcessiveError('bytes in another encoding than latin1')
+        if opcode.name in _KEYS:
+            self._check_keys(taken[_KEYS[opcode.name]])
+        if opcode.name in _FILLING:
+            taken[0].grow(sum(value.size for value in taken[1:]))
+            self.stack.append(taken[0])
+        elif opcode.stack_after:
+            parts = taken if opcode.name in _TUPLES else ()
+            made = _Value(0, 'other' if name is None else 'name', name or '', parts)
+            made.grow(1 + sum(value.size for value in taken))
+            self.stack.append(made)
+        return name
+
+    def _take(self, opcode: OpcodeInfo) -> list[_Value]:
+        """Remove from the stack what an instruction takes from it."""
+        before = opcode.stack_before
+        start, below = len(self.stack), len(before)
+        if markobject in before:
+            start, below = self.marks.pop(), before.index(markobject)
+        start -= below
+        if start < 0:
+            raise IndexError('empty stack')
+        taken = self.stack[start:]
+        del self.stack[start:]
+        return taken
+
+    def _check_keys(self, keys: Sequence[_Value]) -> None:
+        if any(key.size > _MAX_KEY_SIZE for key in keys if key.kind == 'other'):
+            raise ExcessiveError(f'a key made of more than {_MAX_KEY_SIZE} values')
+        kinds = [key.kind for key in keys]
+        self._count_keys(numbered=kinds.count('index'), other=kinds.count('other'))
+
+    def _count_keys(self, numbered: int = 0, other: int = 0) -> None:
+        self.numbered_keys += numbered
+        self.other_keys += other
+        if self.numbered_keys > MAX_NUMBERED_KEYS or self.other_keys > MAX_OTHER_KEYS:
+            raise ExcessiveError(
+                f'more than {MAX_NUMBERED_KEYS:,} integers or {MAX_OTHER_KEYS:,} other values that are no text as keys'
+            )
 
 
-def _full_name(argument: str | None, taken: list[_Item]) -> str:
+def _value(argument: Any) -> _Value:
+    if isinstance(argument, (str, bytes)):
+        kind = 'text'
+        return _Value(1 + len(argument) // _TEXT_UNIT, kind, argument if isinstance(argument, str) else '')
+    if isinstance(argument, int):
+        if argument.bit_length() > _MAX_INT_BITS:
+            raise ExcessiveError(f'an integer of more than {_MAX_INT_BITS:,} bits')
+        return _Value(1, 'index' if 0 <= argument < 2**31 else 'other')
+    return _Value()
+
+
+def _full_name(argument: str | None, taken: Sequence[_Value]) -> str:
     if argument is None:
-        return '.'.join(map(str, taken))
+        return '.'.join(value.text or '1' for value in taken)
     module, _, name = argument.partition(' ')
     if (module, name) in NAME_MAPPING:
         module, name = NAME_MAPPING[module, name]

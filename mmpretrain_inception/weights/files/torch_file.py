@@ -2,33 +2,41 @@
 
 from __future__ import annotations
 
+import io
 import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
-from torch import Tensor
 
 from mmpretrain_inception.errors import InputError
-from mmpretrain_inception.weights.files.checks import check_archive, check_content, check_pickles, is_archive
+from mmpretrain_inception.weights.files.archive import ZIP_START, copy_members, open_archive, stored_members
+from mmpretrain_inception.weights.files.content import Inert, check_content
+from mmpretrain_inception.weights.files.pickle_scan import ExcessiveError, Name, scan_pickle
 
-# Where training scripts keep the parameters: mmengine and timm, torchvision's references.
-_STATE_KEYS = ('state_dict', 'model')
-_META_DEPTH = 6
-_OMITTED = object()
-
-
-class Inert:
-    """Stands for an object of a checkpoint that is not wanted: it takes any arguments and state and keeps nothing."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None: ...
-
-    def __setstate__(self, state: Any) -> None: ...
-
-
+# Of all that torch's restricted unpickler allows, the part that state dicts, optimizers and schedulers are made of.
+# The rest, tensor classes and subclasses above all, allocates what a file asks for or runs their constructors.
+_PLAIN = frozenset(
+    (
+        *('collections.OrderedDict', 'collections.Counter', 'builtins.set', 'builtins.complex', '_codecs.encode'),
+        *('torch.Size', 'torch.device', 'torch.nn.parameter.Parameter'),
+        *(f'torch._utils._rebuild_{kind}' for kind in ('tensor', 'tensor_v2', 'tensor_v3', 'parameter')),
+        *(f'{kind.__module__}.{kind.__name__}' for kind in torch._storage_classes),
+        *(f'torch.{name}' for name, value in vars(torch).items() if isinstance(value, torch.dtype)),
+    )
+)
+# Kinds of tensors that are no weights of this network. torch checks the invariants of sparse ones and converts those of
+# other devices, both of which take as long and as much memory as a file asks for.
+_NOT_DENSE = {
+    'torch._utils._rebuild_sparse_tensor': 'sparse',
+    'torch._utils._rebuild_qtensor': 'quantised',
+    'torch._utils._rebuild_nested_tensor': 'nested',
+    'torch._utils._rebuild_meta_tensor_no_storage': 'meta (it has a shape but no numbers)',
+    'torch._utils._rebuild_device_tensor_from_cpu_tensor': 'XLA or HPU',
+    'torch._utils._rebuild_device_tensor_from_numpy': 'XLA or HPU',
+}
 # All that mmengine 0.10.7's Runner puts into its message hub beside tensors and plain containers, under the module
 # names of NumPy 2 and 1. Each of them is answered by Inert, ``getattr`` too: no function of the file's choice runs.
 _RUNNER_GLOBALS = (
@@ -39,52 +47,101 @@ _RUNNER_GLOBALS = (
     *('numpy._core.multiarray._reconstruct', 'numpy._core.multiarray.scalar'),
     *('numpy.core.multiarray._reconstruct', 'numpy.core.multiarray.scalar'),
 )
+_ALLOWED = _PLAIN.union(_RUNNER_GLOBALS)
+
+_PICKLES_OF_OLD_FORMAT = 5
+# What torch.save writes into an archive, in a folder whose name is that of the file.
+_PICKLE = 'data.pkl'
+_MEMBERS = re.compile(r'data\.pkl|data/\d+|byteorder|version|\.format_version|\.storage_alignment|\.data/\w+')
+_TORCHSCRIPT = '/constants.pkl'
 
 
-def read_torch(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read the tensors and the plain metadata of a file that ``torch.save`` wrote, in its zip or its older format.
-
-    Raises:
-        InputError: If the file is damaged, needs more than tensors and plain containers, or holds no state dict.
-    """
-    return split_content(path, read_torch_content(path))
-
-
-def split_content(path: Path, content: dict[Any, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Return the state dict and the plain metadata of a checkpoint.
-
-    Raises:
-        InputError: If it holds no state dict.
-    """
-    meta = _plain(content.get('meta'), _META_DEPTH)
-    return _state_dict(path, content), meta if isinstance(meta, dict) else {}
-
-
-def read_torch_content(path: Path, map_location: Any = 'cpu') -> dict[Any, Any]:
-    """Read all that a file of ``torch.save`` holds, but for the objects of mmengine's message hub.
+def read_torch(content: bytes, origin: str) -> dict[Any, Any]:
+    """Read all that a file of ``torch.save`` holds, with :class:`Inert` in the place of the Runner's objects.
 
     Args:
-        path: The file.
-        map_location: As in ``torch.load``. Defaults to the CPU.
+        content: The whole file, in its zip or its older format.
+        origin: Its name, for messages.
 
     Raises:
         InputError: If the file is damaged, needs more than tensors and plain containers, or holds no dict.
     """
+    held = len(content)
     try:
-        if is_archive(path):
-            check_archive(path)
-        check_pickles(path, _RUNNER_GLOBALS)
+        stream = _checked_copy(content, origin) if content.startswith(ZIP_START) else _checked_old_file(content, origin)
+        del content
         with _only_inert_objects(), warnings.catch_warnings():
             warnings.simplefilter('ignore')  # about the pickle's protocol; the error says it if it matters
-            content = torch.load(path, map_location=map_location, weights_only=True)
+            built = torch.load(stream, map_location='cpu', weights_only=True)
     except InputError:
         raise
+    # The restricted unpickler raises anything on a broken pickle.
     except Exception as error:
-        raise InputError(_refusal(path, error)) from error
-    check_content(path, content, known=Inert)
-    if not isinstance(content, dict):
-        raise InputError(f'{path} holds a {type(content).__name__}, but a state dict was expected')
-    return content
+        raise InputError(_refusal(origin, error)) from error
+    check_content(built, held, origin)
+    if not isinstance(built, dict):
+        raise InputError(f'{origin}: expected a state dict, got a {type(built).__name__}')
+    return built
+
+
+def _checked_copy(content: bytes, origin: str) -> io.BytesIO:
+    """Return an archive of what torch reads from this one, once it is clear that its pickle is harmless.
+
+    Raises:
+        InputError: If the archive is damaged, of TorchScript or larger than its file, or its pickle is not harmless.
+    """
+    with open_archive(content, origin) as archive:
+        if any(name.lower().endswith(_TORCHSCRIPT) for name in archive.namelist()):
+            raise InputError(f'{origin} is a TorchScript archive; expected a state dict: save model.state_dict()')
+        members = stored_members(archive, len(content), origin)
+        folder = next((name.removesuffix(_PICKLE) for name in members if name.endswith(f'/{_PICKLE}')), None)
+        if folder is None:
+            raise InputError(f'{origin} is a zip archive without weights; expected a file of torch.save')
+        _check_pickle(io.BytesIO(archive.read(folder + _PICKLE)), origin)
+        parts = (name.removeprefix(folder) for name in members if name.startswith(folder))
+        return copy_members(archive, {folder + part: f'archive/{part}' for part in parts if _MEMBERS.fullmatch(part)})
+
+
+def _checked_old_file(content: bytes, origin: str) -> io.BytesIO:
+    """Return a file in the format before torch 1.6, once it is clear that its pickles are harmless.
+
+    Raises:
+        InputError: If one of them is not.
+    """
+    stream = io.BytesIO(content)
+    for _ in range(_PICKLES_OF_OLD_FORMAT):
+        _check_pickle(stream, origin)
+    stream.seek(0)
+    return stream
+
+
+def _check_pickle(stream: BinaryIO, origin: str) -> None:
+    """Refuse a pickle that names anything but tensors and plain containers, or takes too long to build.
+
+    Raises:
+        InputError: With what it names.
+        ValueError: If it is damaged.
+    """
+    try:
+        for found in scan_pickle(stream):
+            if found.name not in _ALLOWED:
+                raise InputError(_forbidden(found, origin))
+    except ExcessiveError as error:
+        raise InputError(f'{origin} was not opened: its pickle has {error}, which no checkpoint has') from error
+
+
+def _forbidden(found: Name, origin: str) -> str:
+    if found.name in _NOT_DENSE:
+        key = _printable(found.key) or 'a value'
+        return f'{origin}: expected dense tensors of numbers, but {key} is {_NOT_DENSE[found.name]}'
+    return (
+        f'{origin} was not opened: it needs {_printable(found.name)}, which is more than tensors and plain containers. '
+        'Nothing in it was run. If it is yours, save only the state dict'
+    )
+
+
+def _printable(name: str) -> str:
+    return ''.join(character if character.isprintable() else '?' for character in name[:80])
 
 
 @contextmanager
@@ -100,45 +157,9 @@ def _only_inert_objects() -> Iterator[None]:
         torch.serialization.add_safe_globals(allowed)
 
 
-def without_objects(value: Any) -> Any:
-    """Return ``value`` without what stood in the file as an object, in containers of any depth."""
-    if isinstance(value, dict):
-        return {key: without_objects(item) for key, item in value.items() if not isinstance(item, Inert)}
-    if isinstance(value, (list, tuple)):
-        kept = [without_objects(item) for item in value if not isinstance(item, Inert)]
-        return tuple(kept) if isinstance(value, tuple) else kept
-    return value
-
-
-def _refusal(path: Path, error: Exception) -> str:
+def _refusal(origin: str, error: Exception) -> str:
     text = ' '.join(str(error).split())
     operand = re.search(r'Unsupported operand (\d+)|Unsupported class|persistent_load|unrecognized function', text)
     if operand:
-        return f'{path} was not opened: its pickle uses more than torch.save writes for a state dict ({operand[0]})'
-    return f'{path} is damaged, was cut short or is no file of torch.save ({text[:160]})'
-
-
-def _state_dict(path: Path, content: dict[Any, Any]) -> dict[str, Tensor]:
-    inner = next((content[key] for key in _STATE_KEYS if isinstance(content.get(key), dict)), content)
-    for name, value in inner.items():
-        if not isinstance(name, str) or not isinstance(value, Tensor):
-            raise InputError(
-                f'{path} holds no state dict: {str(name)[:60]!r} is a {type(value).__name__}, but a tensor was expected'
-            )
-        if value.layout != torch.strided or value.is_quantized or value.is_meta:
-            raise InputError(f'{path}: {name} is no dense tensor of numbers (layout {value.layout}, {value.dtype})')
-    # Not the tensor's own method, which a file may have replaced by an attribute of the tensor.
-    return {name: Tensor.detach(value) for name, value in inner.items()}
-
-
-def _plain(value: Any, depth: int) -> Any:
-    """Return ``value`` without what is not plain or lies deeper than ``depth`` containers."""
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    if depth and isinstance(value, dict):
-        items = {key: _plain(item, depth - 1) for key, item in value.items() if isinstance(key, (str, int))}
-        return {key: item for key, item in items.items() if item is not _OMITTED}
-    if depth and isinstance(value, (list, tuple)):
-        kept = [item for item in (_plain(item, depth - 1) for item in value) if item is not _OMITTED]
-        return tuple(kept) if isinstance(value, tuple) else kept
-    return _OMITTED
+        return f'{origin} was not opened: its pickle uses more than torch.save writes for a state dict ({operand[0]})'
+    return f'{origin} is damaged, was cut short or is no file of torch.save ({text[:160]})'

@@ -93,6 +93,7 @@ def test_what_a_killed_run_left_half_written_is_removed_at_the_next_start(tmp_pa
         build(tmp_path, hooks=[Do(6, kill)]).train()
     partial = tmp_path / '.epoch_2.pth.1234.part'
     partial.write_bytes(b'half')
+    os.utime(partial, (0, 0))
     build(tmp_path, resume=True).train()
     assert not partial.exists()
 

@@ -10,21 +10,19 @@ from mmengine.runner import CheckpointLoader
 from mmpretrain_inception.datasets.file_list_dataset import FileListDataset
 from mmpretrain_inception.engine.runner.checkpoint_files import list_checkpoints
 from mmpretrain_inception.errors import InputError
-from mmpretrain_inception.weights import class_names, read_weights
-from mmpretrain_inception.weights.loader import load_from_local
+from mmpretrain_inception.weights import class_names, open_weights
 
 pytestmark = pytest.mark.filterwarnings('ignore:.*torch.jit:FutureWarning', 'ignore:.*torch.jit:DeprecationWarning')
 
 
-@pytest.mark.parametrize('read', [read_weights, load_from_local], ids=['weights', 'checkpoint'])
 @pytest.mark.parametrize('kind', HOSTILE)
-def test_refused_at_once_and_nothing_runs(tmp_path, kind, read):
+def test_refused_at_once_and_nothing_runs(tmp_path, kind):
     path = write(kind, tmp_path / 'hostile.pth')
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     start = time.process_time()
 
     with pytest.raises(InputError, match=rf'hostile\.pth.*({HOSTILE[kind][1]})') as error:
-        read(path)
+        open_weights(path)
 
     assert time.process_time() - start < 5
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory < 200_000
@@ -40,7 +38,7 @@ def test_keras_files_are_refused_likewise(tmp_path, kind):
     start = time.process_time()
 
     with pytest.raises(InputError, match=rf'hostile\.keras.*({HOSTILE_KERAS[kind][1]})'):
-        read_weights(path)
+        open_weights(path)
 
     assert time.process_time() - start < 5
     assert not created(path).exists()
@@ -49,18 +47,18 @@ def test_keras_files_are_refused_likewise(tmp_path, kind):
 @pytest.mark.parametrize('kind', HOSTILE_PARTS)
 def test_parts_that_the_runner_would_trip_over_are_refused(tmp_path, kind):
     with pytest.raises(InputError, match=rf'hostile\.pth.*{HOSTILE_PARTS[kind][1]}'):
-        load_from_local(write(kind, tmp_path / 'hostile.pth'))
+        open_weights(write(kind, tmp_path / 'hostile.pth'))
 
 
 def test_what_mmengine_would_execute_on_resuming_is_left_out(tmp_path):
     config_text(tmp_path / 'hostile.pth')
-    assert load_from_local(tmp_path / 'hostile.pth')['meta'] == dict(epoch=1, iter=1)
+    assert open_weights(tmp_path / 'hostile.pth').checkpoint['meta'] == dict(epoch=1, iter=1)
 
 
 def test_a_list_that_is_filled_after_it_was_referred_to_is_refused(tmp_path):
     in_archive(endless_lists())(tmp_path / 'hostile.pth')
     with pytest.raises(InputError, match=r'hostile\.pth was not opened: it expands to more than'):
-        read_weights(tmp_path / 'hostile.pth')
+        open_weights(tmp_path / 'hostile.pth')
 
 
 @pytest.mark.parametrize(
