@@ -74,16 +74,9 @@ def test_gradients_are_those_of_plain_data_parallelism(sharded):
         assert gradient.dtype == torch.float64
         difference = shares['optimizer']['state'][name]['momentum_buffer'] - gradient
         assert difference.norm() <= 1e-9 * gradient.norm(), name
-<<<<<<< Updated upstream
-        difference = shares['state_dict'][name] - plain['state_dict'][name]
-        assert difference.norm() <= 1e-9 * LEARNING_RATE * gradient.norm() + 1e-14 * plain['state_dict'][name].norm(), (
-            name
-        )
-=======
         parameter = plain['state_dict'][name]
         difference = shares['state_dict'][name] - parameter
         assert difference.norm() <= 1e-9 * LEARNING_RATE * gradient.norm() + 1e-14 * parameter.norm(), name
->>>>>>> Stashed changes
 
 
 def test_stopped_and_resumed_equals_uninterrupted(sharded):
