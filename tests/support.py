@@ -1,6 +1,7 @@
 """What several test files use."""
 
 import os
+import re
 import socket
 import subprocess
 from pathlib import Path
@@ -29,3 +30,8 @@ def run(*command, cwd, **environment):
     """Run a command as a user would and return what it printed, with its exit status."""
     environment = {**os.environ, 'OMP_NUM_THREADS': '1', **environment}
     return subprocess.run([str(part) for part in command], cwd=cwd, env=environment, capture_output=True, text=True)
+
+
+def code_blocks(document, language='python'):
+    """Return the code blocks of a Markdown file in that language, as they stand."""
+    return re.findall(rf'^```{language}\n(.*?)^```$', (REPOSITORY / document).read_text(), re.MULTILINE | re.DOTALL)

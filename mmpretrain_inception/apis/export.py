@@ -8,7 +8,7 @@ import numpy as np
 from mmengine.config import Config
 
 from mmpretrain_inception.apis.export_parts import load_classifier, test_images, training_images
-from mmpretrain_inception.configuring.contract import contract_from_config, num_classes_of
+from mmpretrain_inception.configuring.contract import contract_from_config, num_classes_of, unknown_parts
 from mmpretrain_inception.deploy.backends.table import choose_backend
 from mmpretrain_inception.deploy.export import export_model
 
@@ -35,6 +35,8 @@ def export_checkpoint(cfg: Config, args: Namespace) -> str:
     # Only mmpretrain's heads without a layer of their own leave the number open.
     number = num_classes_of(cfg) or len(classes or ())
     contract = contract_from_config(cfg, number, classes=classes, with_preprocess=args.with_preprocess)
+    for line in unknown_parts(cfg, contract):
+        print(line)
     calibration: list[np.ndarray] | None = None
     if args.precision == 'int8':
         calibration = training_images(cfg, model, contract, args.calibration)

@@ -1,24 +1,32 @@
-"""The contract of an exported network, as a config implies it."""
+"""The contract of an exported network, derived from a config."""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+import torch
 from mmengine.config import Config
 from mmengine.dataset import Compose
 from mmengine.registry import init_default_scope
+from mmpretrain.models import ClsHead, MultiLabelClsHead
 
+from mmpretrain_inception.configuring.preparation import describe_pipeline
 from mmpretrain_inception.deploy.contract import Contract
 from mmpretrain_inception.errors import InputError
-from mmpretrain_inception.registry import DATASETS
+from mmpretrain_inception.models import InceptionV3
+from mmpretrain_inception.registry import DATASETS, MODELS, is_kind
 
+# Height and width of the images that the test pipeline is tried on.
 _PROBES = ((400, 500), (640, 480))
+# mmpretrain's MultiLabelClsHead, where neither thr nor topk is set.
+_THRESHOLD = 0.5
 
 
 def num_classes_of(cfg: Config) -> int | None:
@@ -43,19 +51,30 @@ def contract_from_config(
     """Return the contract of a config's classifier.
 
     Args:
-        cfg: The config: its data preprocessor, and the size that its test pipeline gives to images.
+        cfg: The config, of which the data preprocessor, the test pipeline and the head count.
         num_classes: Number of classes.
         classes: Their names.
         with_preprocess: Whether normalisation goes into the graph.
 
+    Returns:
+        The contract. Its ``preparation`` is None where no step describes a transform of the test pipeline, and its
+        ``activation`` where the head is neither mmpretrain's ``ClsHead`` nor its ``MultiLabelClsHead``;
+        :func:`unknown_parts` says so to the user.
+
     Raises:
-        InputError: If the preprocessor pads, or images differ in size.
+        InputError: If the preprocessor pads, images differ in size or in type from the input, or the network takes
+            images of other than 3 channels.
     """
     settings: dict[str, Any] = cfg.model.get('data_preprocessor') or cfg.get('data_preprocessor') or {}
     if settings.get('pad_size_divisor', 1) != 1:
-        raise InputError('an exported network has images of one size, but data_preprocessor.pad_size_divisor pads them')
-    height, width = _image_size(cfg)
-    return Contract(
+        raise InputError('an exported network takes images of one size, but data_preprocessor.pad_size_divisor pads')
+    backbone = cfg.model.get('backbone') or {}
+    channels = backbone.get('in_channels', 3)
+    if channels != 3 and is_kind(backbone, InceptionV3, MODELS):
+        raise InputError(f'an exported network takes images of 3 channels, got model.backbone.in_channels={channels}')
+    pipeline = _build_pipeline(cfg)
+    height, width = _image_size(pipeline, with_preprocess)
+    contract = Contract(
         num_classes=num_classes,
         height=height,
         width=width,
@@ -64,28 +83,72 @@ def contract_from_config(
         channel_order='RGB' if settings.get('to_rgb') else 'BGR',
         with_preprocess=with_preprocess,
         classes=classes,
+        preparation=describe_pipeline(pipeline.transforms)[0],
         config=Path(cfg.filename or '').name,
     )
+    return replace(contract, **_scores(cfg.model.get('head') or {}))
+
+
+def unknown_parts(cfg: Config, contract: Contract) -> list[str]:
+    """Return one line for each part of a contract that the config does not settle.
+
+    Args:
+        cfg: The config.
+        contract: What :func:`contract_from_config` returned for it.
+    """
+    lines = []
+    if contract.preparation is None:
+        transform = describe_pipeline(_build_pipeline(cfg).transforms)[1]
+        lines.append(f'the contract says nothing of resizing and cropping (preparation: null): no rule for {transform}')
+    if contract.activation is None:
+        head = (cfg.model.get('head') or {}).get('type', 'no head')
+        lines.append(f'the contract does not say what turns logits into scores (activation: null): no rule for {head}')
+    return lines
+
+
+def _scores(head: dict[str, Any]) -> dict[str, Any]:
+    """Return what turns logits into predictions by a head's config."""
+    if is_kind(head, MultiLabelClsHead, MODELS):
+        threshold, topk = head.get('thr'), head.get('topk')
+        if threshold is None and topk is None:
+            threshold = _THRESHOLD
+        return dict(activation='sigmoid', threshold=threshold, topk=None if threshold is not None else topk)
+    return dict(activation='softmax' if is_kind(head, ClsHead, MODELS) else None)
 
 
 def _three(values: Sequence[float]) -> tuple[float, ...]:
     return tuple(float(value) for value in values) * (3 if len(values) == 1 else 1)
 
 
-def _image_size(cfg: Config) -> tuple[int, int]:
-    """Return height and width after the test pipeline, which have to be those of every image."""
+def _build_pipeline(cfg: Config) -> Compose:
+    dataset = (cfg.get('test_dataloader') or {}).get('dataset') or {}
+    # RepeatDataset and its like hold the dataset that they wrap.
+    while 'pipeline' not in dataset and isinstance(dataset.get('dataset'), dict):
+        dataset = dataset['dataset']
+    if 'pipeline' not in dataset:
+        raise InputError('an export takes the size of its images from test_dataloader.dataset.pipeline, got none')
     init_default_scope(cfg.get('default_scope', 'mmpretrain'))
-    pipeline = Compose(deepcopy(cfg.test_dataloader.dataset.pipeline))
+    return Compose(deepcopy(dataset['pipeline']))
+
+
+def _image_size(pipeline: Compose, with_preprocess: bool) -> tuple[int, int]:
+    """Return height and width after the test pipeline, which have to be those of every image."""
     sizes = set()
     with tempfile.TemporaryDirectory() as folder:
         for height, width in _PROBES:
             file = str(Path(folder, f'{height}.png'))
             cv2.imwrite(file, np.zeros((height, width, 3), dtype=np.uint8))
-            sizes.add(tuple(pipeline(dict(img_path=file, img_label=0, gt_label=0))['inputs'].shape[-2:]))
+            image = pipeline(dict(img_path=file, img_label=0, gt_label=0))['inputs']
+            sizes.add(tuple(image.shape[-2:]))
     if len(sizes) > 1:
         raise InputError(
-            'an exported network has images of one size, but the test pipeline of the config gives '
+            'an exported network takes images of one size, but the test pipeline of the config gives '
             f'{" and ".join(f"{height} x {width}" for height, width in sorted(sizes))}; crop them at its end'
+        )
+    if with_preprocess and image.dtype != torch.uint8:
+        kind = str(image.dtype).removeprefix('torch.')
+        raise InputError(
+            f'--with-preprocess: expected uint8 images, got {kind} from the test pipeline; export without this option'
         )
     (size,) = sizes
     return size

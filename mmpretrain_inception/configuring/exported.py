@@ -66,12 +66,23 @@ def use_exported(cfg: Config, path: str) -> None:
                 f'{path} has {what} {value(contract)}, but {cfg.filename} has {value(expected)}; '
                 f'it was exported from {contract.config or "another network"}'
             )
+    _check_scores(contract, expected, path)
     _check_names(contract, classes_of_dataset(cfg), path)
     cfg.load_from = None
     # An average of the parameters is in the file already, and the hook would copy the runtime.
     cfg.custom_hooks = [hook for hook in cfg.get('custom_hooks') or () if not averages_parameters(hook)]
     settings = cfg.model.get('data_preprocessor') or cfg.get('data_preprocessor')
     cfg.model = ConfigDict(type='mmpretrain_inception.ExportedClassifier', path=path, data_preprocessor=settings)
+
+
+def _check_scores(contract: Contract, expected: Contract, path: str) -> None:
+    found, wanted = ((each.activation, each.threshold, each.topk) for each in (contract, expected))
+    # A head of the user's own has no activation that is known here; the file's counts.
+    if expected.activation is not None and found != wanted:
+        raise InputError(
+            f'{path}: expected activation, threshold and topk {wanted} by the head of the config, got {found}; '
+            'export it again with this config'
+        )
 
 
 def _check_names(contract: Contract, names: Sequence[str] | None, path: str) -> None:

@@ -1,4 +1,4 @@
-"""What goes into an exported network and what comes out, as a JSON document in the file's metadata."""
+"""What an exported network takes and returns, as a JSON document in the file's metadata."""
 
 from __future__ import annotations
 
@@ -6,45 +6,54 @@ import json
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
+from mmpretrain_inception.deploy.preparation import Preparation, is_preparation
 from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.version import __version__
 
 Precision = Literal['fp32', 'bf16', 'fp16', 'int8']
 ChannelOrder = Literal['RGB', 'BGR']
+Activation = Literal['softmax', 'sigmoid']
 
 PRECISIONS: tuple[str, ...] = get_args(Precision)
-# The name of the document among a file's metadata.
+# The document's name in a file's metadata.
 KEY = 'mmpretrain_inception'
 INPUT_NAME, OUTPUT_NAME = 'images', 'logits'
-_VERSION = 1
-# Which dtype and layout go together: what a data preprocessor returns, and what a decoder of images does.
+# Version 2 added preparation, activation, threshold and topk.
+_VERSION = 2
+# By with_preprocess: dtype and layout of what a data preprocessor returns, and of what an image decoder returns.
 _FORMS = {False: ('float32', 'NCHW'), True: ('uint8', 'NHWC')}
 
 
 @dataclass(frozen=True)
 class Contract:
-    """The input contract, the classes and the origin of an exported network, which maps ``images`` to ``logits``.
+    """Input, output, classes and origin of an exported network, which maps ``images`` to ``logits``.
 
     Without preprocessing in the graph, the input is float32 of shape (N, 3, height, width), in the network's
     :attr:`channel_order` and normalised: ``(pixel - mean) / std`` with pixels from 0 to 255. With it, the input is
-    uint8 of shape (N, height, width, 3) in RGB, whatever the network's own order. N is any number from 1 on. The
-    output is float32 of shape (N, num_classes), before the softmax.
+    uint8 of shape (N, height, width, 3) in RGB, whatever the network's own order. N is at least 1. The output is
+    float32 of shape (N, num_classes); :attr:`activation` turns it into scores.
 
     Args:
         num_classes: Number of classes.
         height: Height of the images in pixels.
-        width: Their width.
+        width: Width of the images in pixels.
         mean: Mean of each channel, in the network's order.
-        std: Deviation of each channel, in the network's order.
-        channel_order: The network's order of channels.
+        std: Standard deviation of each channel, in the network's order.
+        channel_order: The network's channel order.
         with_preprocess: Whether the graph normalises.
-        precision: Of the computation.
+        precision: Precision of the computation.
         classes: Names of the classes in the order of the logits. Defaults to None: unknown.
+        preparation: The steps from an image file to pixels of height x width, in order; see
+            :mod:`mmpretrain_inception.deploy.preparation`. Defaults to None: unknown.
+        activation: Turns logits into scores: ``'softmax'`` for one label an image, ``'sigmoid'`` for several. None:
+            unknown. Defaults to ``'softmax'``.
+        threshold: With ``'sigmoid'``, the score from which on a class is predicted. Defaults to None.
+        topk: With ``'sigmoid'`` and no threshold, how many of the best classes are predicted. Defaults to None.
         config: Name of the config that the network was built from.
         package_version: Version of this package that wrote the file.
 
     Raises:
-        InputError: If a value cannot be.
+        InputError: If a value is invalid.
     """
 
     num_classes: int
@@ -56,17 +65,21 @@ class Contract:
     with_preprocess: bool = False
     precision: Precision = 'fp32'
     classes: tuple[str, ...] | None = None
+    preparation: Preparation | None = None
+    activation: Activation | None = 'softmax'
+    threshold: float | None = None
+    topk: int | None = None
     config: str = ''
     package_version: str = __version__
 
     def __post_init__(self) -> None:
         for name, accepts in _CHECKS.items():
             if not accepts(self):
-                raise InputError(f'the contract of an exported file has no valid {name}: {getattr(self, name)!r}')
+                raise InputError(f'the contract of an exported file: {name} is invalid: {getattr(self, name)!r}')
 
     @property
     def dtype(self) -> str:
-        """NumPy's name of the input's type."""
+        """NumPy's name of the input's data type."""
         return _FORMS[self.with_preprocess][0]
 
     @property
@@ -81,35 +94,33 @@ class Contract:
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """Shape of the input without its first axis, the batch."""
+        """Shape of the input without the batch axis."""
         return (self.height, self.width, 3) if self.with_preprocess else (3, self.height, self.width)
 
     def to_json(self) -> str:
-        """Return the document that goes into the file: the attributes, and what follows from them for the input."""
-        followed = dict(
+        """Return the document for the file: the attributes, and what they imply for input and output."""
+        derived = dict(
             input=INPUT_NAME,
             output=OUTPUT_NAME,
             layout=self.layout,
             dtype=self.dtype,
             input_channel_order=self.input_channel_order,
         )
-        return json.dumps(dict(version=_VERSION, **asdict(self), **followed), ensure_ascii=False)
+        return json.dumps(dict(version=_VERSION, **asdict(self), **derived), ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str | None, origin: str) -> Contract:
         """Read the document.
 
         Args:
-            text: The document, or None where the file's metadata has none.
+            text: The document, or None if the file has none.
             origin: The file, for messages.
 
         Raises:
-            InputError: If it is absent, damaged, or of another version.
+            InputError: If the document is missing, damaged, or of another version.
         """
         if not text:
-            raise InputError(
-                f'{origin}: a file that tools/export.py wrote was expected, but it holds no input contract'
-            )
+            raise InputError(f'{origin}: expected a file written by tools/export.py, got one without an input contract')
         try:
             document = json.loads(text)
             version = document.pop('version')
@@ -119,9 +130,7 @@ class Contract:
                 return cls(**values)
         except (InputError, ValueError, TypeError, AttributeError, KeyError) as error:
             raise InputError(f'{origin}: its input contract is damaged: {error}') from error
-        raise InputError(
-            f'{origin}: its input contract is of version {version}, but {_VERSION} was expected; export it again'
-        )
+        raise InputError(f'{origin}: expected an input contract of version {_VERSION}, got {version}; export it again')
 
 
 def _plain(value: Any) -> Any:
@@ -141,6 +150,10 @@ def _name_classes(contract: Contract) -> bool:
     return names is None or (len(names) == contract.num_classes and all(isinstance(name, str) for name in names))
 
 
+def _is_multi_label(contract: Contract) -> bool:
+    return contract.activation == 'sigmoid'
+
+
 _CHECKS = {
     'num_classes': lambda contract: _is_count(contract.num_classes),
     'height': lambda contract: _is_count(contract.height),
@@ -151,6 +164,12 @@ _CHECKS = {
     'with_preprocess': lambda contract: isinstance(contract.with_preprocess, bool),
     'precision': lambda contract: contract.precision in PRECISIONS,
     'classes': _name_classes,
+    'preparation': lambda contract: contract.preparation is None or is_preparation(contract.preparation),
+    'activation': lambda contract: contract.activation in (*get_args(Activation), None),
+    'threshold': lambda contract: (
+        contract.threshold is None or (_is_multi_label(contract) and type(contract.threshold) in (int, float))
+    ),
+    'topk': lambda contract: contract.topk is None or (_is_multi_label(contract) and _is_count(contract.topk)),
     'config': lambda contract: isinstance(contract.config, str),
     'package_version': lambda contract: isinstance(contract.package_version, str),
 }

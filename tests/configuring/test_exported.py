@@ -86,6 +86,30 @@ def test_a_file_whose_classes_have_other_names_is_refused(export):
         for_test(path, cfg_options=names)
 
 
+@pytest.mark.parametrize(
+    ('settings', 'found'),
+    [
+        (dict(activation='sigmoid', threshold=0.5), r"\('sigmoid', 0\.5, None\)"),
+        (dict(activation=None), r'\(None, None, None\)'),
+    ],
+)
+def test_a_file_whose_scores_are_computed_otherwise_is_refused(export, settings, found):
+    path = export(**settings)
+    message = rf"m\.pt2: expected activation, threshold and topk \('softmax', None, None\) by the head .* got {found}"
+    with pytest.raises(InputError, match=message):
+        for_test(path)
+
+
+def test_a_multi_label_file_is_evaluated_by_the_threshold_of_the_config(export):
+    path = export(activation='sigmoid', threshold=0.3)
+    head = {
+        'model.head': dict(_delete_=True, type='MultiLabelLinearClsHead', num_classes=10, in_channels=2048, thr=0.3)
+    }
+    assert for_test(path, cfg_options=head).model.path == path
+    with pytest.raises(InputError, match=r"\('sigmoid', 0\.4, None\) by the head"):
+        for_test(path, cfg_options={'model.head': dict(head['model.head'], thr=0.4)})
+
+
 def test_exported_files_are_evaluated_one_at_a_time(export):
     path = export()
     with pytest.raises(UsageError, match='is an exported file, and those are evaluated one at a time'):

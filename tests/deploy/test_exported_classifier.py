@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import torch
 from mmengine.registry import MODELS
+from mmpretrain.models import MultiLabelClsHead
 from mmpretrain.structures import DataSample
+from torch import nn
 
 from mmpretrain_inception.deploy import Contract, export_model
 from mmpretrain_inception.deploy.exported_classifier import ExportedClassifier
@@ -71,5 +73,38 @@ def test_logits_and_images_without_annotations(files):
 
 
 def test_it_does_not_train(files):
-    with pytest.raises(InputError, match="predicts only, but mode='loss'"):
+    with pytest.raises(InputError, match="expected mode predict or tensor, got 'loss'"):
         ExportedClassifier(files[True], threads=1)(torch.zeros(1), mode='loss')
+
+
+@pytest.fixture
+def described(tmp_path):
+    """Export a small network whose contract says how its logits become scores."""
+
+    def write(**scores):
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 4))
+        path = tmp_path / 'm.pt2'
+        export_model(model, path, to='torch', contract=Contract(num_classes=4, height=8, width=8, **scores))
+        return str(path)
+
+    return write
+
+
+@pytest.mark.parametrize('chosen', [dict(threshold=0.5), dict(threshold=0.45), dict(topk=2), dict(topk=3)], ids=str)
+def test_several_labels_are_chosen_as_by_mmpretrains_head(described, chosen):
+    exported = ExportedClassifier(described(activation='sigmoid', **chosen), threads=1)
+    images = torch.randn(5, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * 20
+    head = MultiLabelClsHead(thr=chosen.get('threshold'), topk=chosen.get('topk'))
+    expected = head.predict((exported(images, mode='tensor'),))
+    found = exported(images)
+    assert len({len(sample.pred_label) for sample in found}) > (0 if 'topk' in chosen else 1)
+    for one, other in zip(found, expected):
+        assert torch.equal(one.pred_score, other.pred_score)
+        assert torch.equal(one.pred_label, other.pred_label)
+    assert all(sample.pred_score.sum() != pytest.approx(1) for sample in found)
+
+
+def test_logits_that_nothing_is_known_of_are_no_predictions(described):
+    with pytest.raises(InputError, match=r'm\.pt2: expected activation softmax or sigmoid in its contract, got null'):
+        ExportedClassifier(described(activation=None), threads=1)
