@@ -73,14 +73,20 @@ def load(path: Path, contract: Contract, threads: int) -> Callable[[np.ndarray],
     core = import_extra('openvino').Core()
     capability, narrow = _NARROW.get(contract.precision, ('FP32', 'f32'))
     hint = narrow if capability in core.get_property('CPU', 'OPTIMIZATION_CAPABILITIES') else 'f32'
-    compiled = core.compile_model(
-        _read(core, path),
-        'CPU',
-        dict(INFERENCE_PRECISION_HINT=hint, INFERENCE_NUM_THREADS=threads, PERFORMANCE_HINT='LATENCY'),
-    )
-    request = compiled.create_infer_request()
+    settings = dict(INFERENCE_NUM_THREADS=threads, PERFORMANCE_HINT='LATENCY')
+    request = _compile(core, _read(core, path), hint, settings).create_infer_request()
     # Inputs are shared, outputs copied: the next batch overwrites them.
     return lambda images: request.infer({0: images}, share_inputs=True)[0]
+
+
+def _compile(core: Any, model: Any, hint: str, settings: dict[str, Any]) -> Any:
+    try:
+        return core.compile_model(model, 'CPU', dict(settings, INFERENCE_PRECISION_HINT=hint))
+    except RuntimeError:
+        if hint == 'f32':
+            raise
+        # ONEDNN_MAX_CPU_ISA takes kernels away from what OpenVINO lists as the processor's capabilities.
+        return core.compile_model(model, 'CPU', dict(settings, INFERENCE_PRECISION_HINT='f32'))
 
 
 def _read(core: Any, path: Path) -> Any:
