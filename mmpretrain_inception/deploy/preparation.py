@@ -11,6 +11,7 @@ from typing import Any
 
 Step = dict[str, Any]
 Preparation = tuple[Step, ...]
+Checks = dict[str, Callable[[Any], bool]]
 
 # Pillow widens its filters when it shrinks an image, whatever the filter is called; OpenCV does so for `area` only.
 _RESIZE_BACKENDS = {
@@ -29,23 +30,25 @@ def _is_flag(value: Any) -> bool:
     return isinstance(value, bool)
 
 
-_FILTER: dict[str, Callable[[Any], bool]] = dict(
+_FILTER: Checks = dict(
     interpolation=lambda value: isinstance(value, str),
     backend=lambda value: isinstance(value, str) and value in _RESIZE_BACKENDS,
     antialias=_is_flag,
 )
-_EDGE = dict(size=_is_count, **_FILTER)
-_SIDES = dict(height=_is_count, width=_is_count)
+_EDGE: Checks = dict(size=_is_count, **_FILTER)
+_SIDES: Checks = dict(height=_is_count, width=_is_count)
 
 # (step, rule) to its other keys and what each may hold.
-STEPS: dict[tuple[str, str | None], dict[str, Callable[[Any], bool]]] = {
+STEPS: dict[tuple[str, str | None], Checks] = {
     ('load', None): dict(
         decoder=lambda value: value in ('cv2', 'pillow'),
         exif_orientation=_is_flag,
         min_size=lambda value: value is None or _is_count(value),
     ),
-    **{('resize', f'{edge}_edge'): _EDGE for edge in ('short', 'long')},
-    **{('resize', side): _EDGE for side in ('width', 'height')},
+    ('resize', 'short_edge'): _EDGE,
+    ('resize', 'long_edge'): _EDGE,
+    ('resize', 'width'): _EDGE,
+    ('resize', 'height'): _EDGE,
     ('resize', 'exact'): dict(**_SIDES, **_FILTER),
     ('crop', 'center'): _SIDES,
     ('crop', 'central_fraction'): dict(fraction=lambda value: type(value) in (int, float) and 0 < value <= 1),
