@@ -39,7 +39,7 @@ def main() -> None:
         found = find_broken(source.paths, source.load, args.workers or available_cores(), source.name)
         broken += found.values()
         for image in found.values():
-            print(f'{image.path}: {image.reason}')
+            print(image)
     checked = sum(len(source.paths) for source in sources)
     print(summarize(checked, broken))
     if args.out:

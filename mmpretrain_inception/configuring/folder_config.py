@@ -6,11 +6,10 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from mmpretrain_inception.datasets.file_list_dataset import FileListDataset, list_classes
+from mmpretrain_inception.datasets.file_list_dataset import list_classes
 from mmpretrain_inception.deploy.backends.table import is_exported
 from mmpretrain_inception.deploy.runtimes import read_contract
 from mmpretrain_inception.errors import InputError
-from mmpretrain_inception.registry import DATASETS
 from mmpretrain_inception.weights import class_names, open_weights
 
 
@@ -39,23 +38,6 @@ def use_image_folder(cfg: Config, checkpoint: str | None = None) -> None:
         if loader is not None:
             loader.dataset.update(data_root=str(folder), data_prefix=split, classes=classes)
     set_num_classes(cfg, len(classes))
-
-
-def keep_file_lists(cfg: Config) -> None:
-    """Let the datasets of a run keep the lists of their files in ``.file_lists``, beside its work directory.
-
-    Args:
-        cfg: The config, with ``work_dir`` set. Datasets of other kinds and those that name a ``cache_dir`` stay as they
-            are.
-    """
-    folder = str(Path(cfg.work_dir).parent / '.file_lists')
-    for phase in ('train', 'val', 'test'):
-        dataset = (cfg.get(f'{phase}_dataloader') or {}).get('dataset') or {}
-        while 'dataset' in dataset:  # in a wrapper
-            dataset = dataset['dataset']
-        kind = DATASETS.get(dataset['type']) if isinstance(dataset.get('type'), str) else None
-        if isinstance(kind, type) and issubclass(kind, FileListDataset):
-            dataset.setdefault('cache_dir', folder)
 
 
 def set_num_classes(cfg: Config, number: int) -> None:

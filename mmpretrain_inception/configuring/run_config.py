@@ -13,7 +13,7 @@ from mmengine.config import Config, ConfigDict
 from mmpretrain_inception.configuring.config_file import load_config, merge_options
 from mmpretrain_inception.configuring.ensemble import list_members, use_members
 from mmpretrain_inception.configuring.exported import check_options, use_exported
-from mmpretrain_inception.configuring.folder_config import keep_file_lists, use_image_folder
+from mmpretrain_inception.configuring.folder_config import use_image_folder
 from mmpretrain_inception.configuring.sharding import check_sharding, drop_sharding
 from mmpretrain_inception.deploy.backends.table import is_exported
 from mmpretrain_inception.engine.runner.checkpoint_files import LAST, list_checkpoints
@@ -162,7 +162,6 @@ def _apply_options(cfg: Config, args: Namespace) -> None:
 
 
 def _fit_to_data(cfg: Config, args: Namespace, checkpoint: str | None = None) -> None:
-    keep_file_lists(cfg)
     if 'image_folder' not in cfg:
         return
     if cfg.image_folder is None:

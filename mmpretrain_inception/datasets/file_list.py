@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 
 class FileList(NamedTuple):
-    """Paths, each with a number, in two arrays instead of an object a file.
+    """Paths, each with a number, in two arrays.
 
-    Forked processes share the pages of arrays, and those of the files from which arrays are mapped; objects are copied
-    as soon as a process counts a reference to them.
+    Forked workers share the memory of arrays. Python objects they would copy, because counting a reference writes to
+    the object.
 
     Attributes:
-        names: The paths, one after another, as the bytes that the system has for them; uint8 of shape (bytes,).
-        table: For each path where it starts and ends in ``names``, and its number; int64 of shape (files, 3).
+        names: The paths, one after another, as the bytes the file system has for them; uint8 of shape (bytes,).
+        table: For each path its start and end in ``names``, and its number; int64 of shape (files, 3).
     """
 
     names: NDArray[np.uint8]
@@ -29,7 +29,7 @@ def pack(groups: Iterable[tuple[int, Sequence[str]]]) -> FileList:
     """Put paths into a list.
 
     Args:
-        groups: Numbers with the paths that have them, in order.
+        groups: Numbers, each with the paths that have it, in order.
     """
     packed = [(number, [os.fsencode(path) for path in paths]) for number, paths in groups]
     names = np.frombuffer(b''.join(path for _, paths in packed for path in paths), np.uint8)

@@ -1,4 +1,4 @@
-"""mmpretrain's dataset of files, for millions of them."""
+"""mmpretrain's datasets of image files, for millions of them."""
 
 from __future__ import annotations
 
@@ -8,56 +8,68 @@ from typing import Any
 
 import numpy as np
 from mmengine.dataset import force_full_init
-from mmengine.fileio import LocalBackend, get_file_backend, list_from_file
+from mmengine.fileio import LocalBackend, get_file_backend
 from mmengine.logging import MMLogger
 from mmpretrain.datasets import CustomDataset, ImageNet
 from mmpretrain.datasets.custom import find_folders, get_samples
 from numpy.typing import NDArray
 
 from mmpretrain_inception.datasets.file_list import FileList, pack, path_at
-from mmpretrain_inception.datasets.folder_scan import list_images
+from mmpretrain_inception.datasets.folder_scan import list_folders, list_images
+from mmpretrain_inception.datasets.image_kinds import IMAGE_EXTENSIONS
+from mmpretrain_inception.datasets.list_file import read_lines
 from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.registry import DATASETS
-from mmpretrain_inception.utils.wording import list_some
+from mmpretrain_inception.utils.wording import list_some, printable
 
-# Of images without one.
+# The number of an image that has no label.
 _NO_LABEL = -1
+# Longer numbers are no classes, and numpy could not hold them.
+_LABEL_DIGITS = 9
 
 
 @DATASETS.register_module()
 class FileListDataset(CustomDataset):
-    """mmpretrain's ``CustomDataset`` with its files in arrays, which all workers share, and no object a file.
+    """mmpretrain's ``CustomDataset`` with its file list in arrays, which all workers share.
 
-    A dataset of 1.3 million files starts in the time that the folders take to be read, by several threads, or less
-    with a cache. Everything else is as in ``CustomDataset``: arguments, order of the files, wrappers.
+    Folders are read by several threads, so that a dataset of 1.3 million files starts in seconds. Everything else is
+    as in ``CustomDataset``: arguments, order of the files, wrappers.
 
     Args:
         *args: Passed on to the base class.
-        cache_dir: Folder for the list of a folder's files, which is read there the next time unless a folder has
-            changed; on local file systems. Defaults to None: the folders are read every time. The tools set it to
-            ``.file_lists`` beside the work directory.
+        classes: Names of the classes, or a text file with one a line. Defaults to None: as in the base class.
+        extensions: File extensions of images, in lower case. Defaults to those of every kind that :class:`LoadImage`
+            reads.
+        cache_dir: Ignored. Configs that earlier versions wrote have it.
         **kwargs: Passed on to the base class.
 
     Raises:
-        ValueError: If there is no file, or a line of ``ann_file`` is not what was expected.
+        InputError: If there is no file, or a line of ``ann_file`` cannot be used.
     """
 
     _fully_initialized: bool = False
 
     def __init__(
-        self, *args: Any, cache_dir: str | None = None, classes: Sequence[Any] | str | None = None, **kwargs: Any
+        self,
+        *args: Any,
+        classes: Sequence[Any] | str | None = None,
+        extensions: Sequence[str] = IMAGE_EXTENSIONS,
+        cache_dir: str | None = None,
+        **kwargs: Any,
     ) -> None:
-        self.cache_dir = cache_dir
-        if classes is not None and not isinstance(classes, str):
-            # `--cfg-options classes=[0,1]` gives numbers.
-            classes = [str(name) for name in classes]
-        super().__init__(*args, classes=classes, **kwargs)
+        if cache_dir is not None:
+            MMLogger.get_current_instance().warning(
+                f'{type(self).__name__}: cache_dir is ignored; file lists are no longer kept between runs'
+            )
+        if classes is not None:
+            classes = _class_names(classes)
+        super().__init__(*args, classes=classes, extensions=extensions, **kwargs)
 
     def full_init(self) -> None:
         """List the files, once."""
         if self._fully_initialized:
             return
-        # The names that mmengine's base class has for serialized data, by which its methods for subsets work on.
+        # mmengine's names for serialized data; its methods for subsets work on them.
         self.serialize_data = True
         self.data_bytes, self.data_address = self.list_files()
         if self._indices is not None:
@@ -65,10 +77,13 @@ class FileListDataset(CustomDataset):
         self._fully_initialized = True
 
     def list_files(self) -> FileList:
-        """List the files with their labels, or -1 where there is none."""
-        if self.ann_file:
-            return pack((label, [path]) for path, label in self._read_lines())
-        return self._find_files()
+        """List the files with their labels, or -1 for those without one."""
+        if not self.ann_file:
+            return self._find_files()
+        files = pack((label, [path]) for path, label in self._read_lines())
+        if not len(files.table):
+            raise InputError(f'{printable(self.ann_file)}: expected one image a line, got an empty file')
+        return files
 
     @force_full_init
     def get_data_info(self, idx: int) -> dict[str, Any]:
@@ -100,40 +115,47 @@ class FileListDataset(CustomDataset):
         return self.data_bytes, rows
 
     def _read_lines(self) -> Iterator[tuple[str, int]]:
-        for number, line in enumerate(list_from_file(self.ann_file), 1):
-            where, text = f'{self.ann_file}: line {number}', line.strip()
-            if not text:
-                continue
-            path, _, label = text.rpartition(' ') if self.with_label else (text, '', '')
-            if not path or (self.with_label and not label.isdecimal()):
-                raise InputError(f'{where} is "{text}", but a path and the number of a class were expected')
+        for number, text in read_lines(self.ann_file):
+            where = f'{printable(self.ann_file)}: line {number} is "{printable(text)}"'
+            path, label = self._split(text)
+            if not path or not label.isdecimal() or len(label) > _LABEL_DIGITS:
+                raise InputError(f'{where}, but a path and the number of a class were expected')
             if os.path.isabs(path) or '..' in path.split('/'):
-                raise InputError(f'{where} is "{path}", which leads out of {self.img_prefix}')
+                raise InputError(f'{where}, which leads out of {printable(self.img_prefix)}')
             yield path, int(label) if self.with_label else _NO_LABEL
+
+    def _split(self, text: str) -> tuple[str, str]:
+        """Split a line at the last spaces or tabs into path and label."""
+        if not self.with_label:
+            return text, '0'
+        path, *label = text.rsplit(None, 1)
+        return path, ''.join(label)
 
     def _find_files(self) -> FileList:
         folder = self.img_prefix.rstrip('/') or '/'
-        # Sorted by folder, as mmpretrain's, whatever the labels.
-        label_of = dict(sorted(self._label_classes(list_classes(folder)).items())) if self.with_label else None
-        if label_of is not None and isinstance(get_file_backend(folder), LocalBackend):
-            files = _numbered(list_images(folder, list(label_of), self.extensions, self.cache_dir), label_of)
+        # Sorted by folder, as in mmpretrain, whatever the labels.
+        label_of = dict(sorted(self._label_classes(list_classes(folder)).items())) if self.with_label else {}
+        if isinstance(get_file_backend(folder), LocalBackend):
+            files = list_images(folder, list(label_of) or [''], self.extensions)
+            files = _numbered(files, list(label_of.values()) or [_NO_LABEL])
         else:
-            samples, _ = get_samples(folder, label_of, is_valid_file=self.is_valid_file)
+            samples, _ = get_samples(folder, label_of or None, is_valid_file=self.is_valid_file)
             files = pack((label, [path]) for path, label in samples) if label_of else pack([(_NO_LABEL, samples)])
         if not len(files.table):
-            raise InputError(f'{folder}: images ({" ".join(sorted(self.extensions))}) were expected, but there is none')
-        self._warn_of_empty(folder, label_of or {}, files)
+            raise InputError(f'{printable(folder)}: expected images ({" ".join(self.extensions)}), found none')
+        self._warn_of_empty(folder, label_of, files)
         return files
 
     def _label_classes(self, found: list[str]) -> dict[str, int]:
         """Return the label of each folder that was found: its position, which sets the classes if nothing else does.
 
         Raises:
-            ValueError: If there are more or fewer than ``classes``.
+            InputError: If there are more or fewer than ``classes``.
         """
         if self.CLASSES is not None and len(self.CLASSES) != len(found):
             raise InputError(
-                f'{self.img_prefix}: {len(self.CLASSES)} folders were expected, one a class, but there are {len(found)}'
+                f'{printable(self.img_prefix)}: expected {len(self.CLASSES)} folders, one for each class, '
+                f'got {len(found)}'
             )
         self._metainfo.setdefault('classes', tuple(found))
         return {name: label for label, name in enumerate(found)}
@@ -142,7 +164,7 @@ class FileListDataset(CustomDataset):
         present = set(np.unique(files.table[:, 2]).tolist())
         absent = [name for name in self.CLASSES or () if label_of.get(name) not in present] if label_of else []
         if absent:
-            MMLogger.get_current_instance().warning(f'{folder}: no image of {list_some(absent, 5)}')
+            MMLogger.get_current_instance().warning(f'{printable(folder)}: no images of {list_some(absent, 5)}')
 
 
 @DATASETS.register_module()
@@ -150,7 +172,7 @@ class ImageNetFiles(FileListDataset, ImageNet):
     """mmpretrain's ``ImageNet``, whose 1.28 million files start fast and take little memory.
 
     Args:
-        **kwargs: Passed on to both bases: ``cache_dir``, ``data_root``, ``split``, ``pipeline`` and so on.
+        **kwargs: Passed on to both base classes: ``data_root``, ``split``, ``pipeline`` and so on.
     """
 
 
@@ -158,21 +180,36 @@ def list_classes(folder: str) -> list[str]:
     """Return the names of the folders in ``folder``, sorted: the classes of an ImageNet-style dataset.
 
     Raises:
-        ValueError: If ``folder`` is no folder or holds none.
+        InputError: If ``folder`` is no folder, holds none, or holds one whose name is not text.
     """
-    if not get_file_backend(folder).isdir(folder):
-        raise InputError(f'{folder}: a folder with one folder of images a class was expected, but there is none')
-    classes, _ = find_folders(folder)
+    backend = get_file_backend(folder)
+    if not backend.isdir(folder):
+        raise InputError(f'{printable(folder)}: expected a folder with one folder of images for each class, found none')
+    classes = list_folders(folder) if isinstance(backend, LocalBackend) else find_folders(folder)[0]
     if not classes:
-        raise InputError(f'{folder}: one folder of images a class was expected, but it holds no folder')
-    return classes
+        raise InputError(
+            f'{printable(folder)}: expected one folder of images for each class, but there is no folder in it'
+        )
+    return _class_names(classes)
 
 
-def _numbered(files: FileList, label_of: dict[str, int]) -> FileList:
-    """Put labels in the place of positions among the folders."""
-    labels = np.array(list(label_of.values()), np.int64)
-    if np.array_equal(labels, np.arange(len(labels))):
+def _class_names(classes: Sequence[Any] | str) -> list[str]:
+    """Return class names as text; a string is the path of a file with one a line."""
+    # `--cfg-options classes=[0,1]` gives numbers.
+    names = [line for _, line in read_lines(classes)] if isinstance(classes, str) else [str(name) for name in classes]
+    for name in names:
+        if not name.isprintable() and any('\ud800' <= character <= '\udfff' for character in name):
+            raise InputError(
+                f'the class name {printable(name)} is not valid UTF-8; checkpoints and configs store class names as '
+                'text: rename the folder'
+            )
+    return names
+
+
+def _numbered(files: FileList, labels: Sequence[int]) -> FileList:
+    """Replace positions among the folders by labels."""
+    if list(labels) == list(range(len(labels))):
         return files
     table = np.array(files.table)
-    table[:, 2] = labels[table[:, 2]]
+    table[:, 2] = np.array(labels, np.int64)[table[:, 2]]
     return FileList(files.names, table)

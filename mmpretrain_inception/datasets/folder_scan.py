@@ -1,70 +1,133 @@
-"""Listing the images of a folder with one folder a class."""
+"""Finding the images in folders."""
 
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import NamedTuple
 
-from mmpretrain_inception.datasets.file_list import FileList, pack
-from mmpretrain_inception.datasets.file_list_cache import Times, read_cache, times_of, write_cache
+from mmengine.logging import MMLogger
 
-# File systems are asked by many at once: each answer of one on a network takes a millisecond or more.
+from mmpretrain_inception.datasets.file_list import FileList, pack
+from mmpretrain_inception.errors import InputError
+from mmpretrain_inception.utils.wording import list_some, printable
+
+# A network file system takes a millisecond or more for each answer, so many threads ask at once.
 THREADS = 16
 
 
-class _Found(NamedTuple):
+class Found(NamedTuple):
+    """What a folder holds.
+
+    Attributes:
+        paths: The images, sorted, relative to where the search began.
+        skipped: Links that were not followed, each with the reason.
+    """
+
     paths: list[str]
-    times: Times
+    skipped: list[str]
 
 
-def list_images(
-    folder: str, classes: Sequence[str], extensions: tuple[str, ...], cache_dir: str | None = None
-) -> FileList:
-    """List the images in the folders of some classes and in the folders within them.
+def list_folders(folder: str) -> list[str]:
+    """Return the names of the folders in ``folder``, sorted.
+
+    Raises:
+        InputError: If ``folder`` cannot be read, or holds a link that leads nowhere: a class would be missing, and the
+            labels of the others would shift.
+    """
+    entries = _entries(folder)
+    broken = [entry.path for entry in entries if _leads_nowhere(entry)]
+    if broken:
+        raise InputError(
+            f'{list_some(broken)}: expected a folder of images, got a link to {printable(os.readlink(broken[0]))}, which '
+            'does not exist; mount the disk or remove the link'
+        )
+    return sorted(entry.name for entry in entries if _is_folder(entry))
+
+
+def list_images(folder: str, names: Sequence[str], extensions: tuple[str, ...]) -> FileList:
+    """List the images in some folders of ``folder`` and in all folders within them.
+
+    Links that are not followed are logged in one line.
 
     Args:
-        folder: Holds a folder for each of ``classes``.
-        classes: Names of folders.
-        extensions: Endings of image files, in lower case.
-        cache_dir: Folder where the list is kept and, unless a folder has changed since, read from. Defaults to None:
-            the folders are read.
+        folder: Holds the folders.
+        names: Names of the folders; '' stands for ``folder`` itself.
+        extensions: Extensions of image files, in lower case.
 
     Returns:
-        Paths relative to ``folder``, sorted within each class; the number of each is the position of its class.
+        Paths relative to ``folder``, sorted within each name; the number of each is the position of its name.
+
+    Raises:
+        InputError: If a folder cannot be read.
     """
-    settings = dict(folder=os.path.abspath(folder), classes=list(classes), extensions=sorted(extensions))
     with ThreadPoolExecutor(THREADS) as pool:
-        if cache_dir is not None and (cached := read_cache(cache_dir, settings, pool)) is not None:
-            return cached
-        started = time.time_ns()
-        times = {'': times_of(folder)}
-        found = list(pool.map(partial(_list_class, folder, extensions), classes))
-    files = pack((number, one.paths) for number, one in enumerate(found))
-    if cache_dir is not None:
-        for one in found:
-            times.update(one.times)
-        write_cache(cache_dir, settings, files, times, started)
-    return files
+        found = list(pool.map(partial(find_images, folder, extensions=tuple(extensions)), names))
+    skipped = [reason for one in found for reason in one.skipped]
+    if skipped:
+        MMLogger.get_current_instance().warning(f'{printable(folder)}: links not followed: {list_some(skipped)}')
+    return pack((number, one.paths) for number, one in enumerate(found))
 
 
-def _list_class(folder: str, extensions: tuple[str, ...], name: str) -> _Found:
-    times: Times = {}
-    return _Found(sorted(_walk(folder, name, extensions, times)), times)
+def find_images(folder: str, name: str, extensions: tuple[str, ...]) -> Found:
+    """Search ``folder/name`` and all folders within it.
+
+    An image is whatever has the extension of one and is no folder. A link to an image that does not exist is listed
+    too, so that it is reported like any other file that cannot be decoded. Hidden files are not. Links to folders are
+    followed, except to a folder that contains the link.
+
+    Raises:
+        InputError: If a folder cannot be read.
+    """
+    found = Found([], [])
+    # Each folder with the identities of those above it. A stack, because folders may be nested beyond Python's limit.
+    pending: list[tuple[str, frozenset[tuple[int, int]]]] = [(name, frozenset())]
+    while pending:
+        inside, above = pending.pop()
+        path = os.path.join(folder, inside)
+        identity = _identity(path)
+        if identity in above:
+            found.skipped.append(f'{inside} (to a folder above it)')
+            continue
+        for entry in _entries(path):
+            below = f'{inside}/{entry.name}' if inside else entry.name
+            if _is_folder(entry):
+                pending.append((below, above | {identity}))
+            elif entry.name.lower().endswith(extensions):
+                found.paths.extend([below] if not entry.name.startswith('.') else [])
+            elif _leads_nowhere(entry):
+                found.skipped.append(f'{below} (to nothing)')
+    found.paths.sort()
+    return found
 
 
-def _walk(folder: str, name: str, extensions: tuple[str, ...], times: Times) -> Iterator[str]:
-    """Yield the images under ``folder/name``; what mmengine's backend of local files lists, in as few calls."""
-    path = os.path.join(folder, name)
-    # Before its entries, so that what comes while they are read makes the time another one.
-    times[name] = times_of(path)
-    with os.scandir(path) as entries:
-        for entry in entries:
-            if not entry.name.startswith('.') and entry.is_file():
-                if entry.name.lower().endswith(extensions):
-                    yield f'{name}/{entry.name}'
-            elif entry.is_dir():
-                yield from _walk(folder, f'{name}/{entry.name}', extensions, times)
+def _entries(folder: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except OSError as error:
+        raise _unreadable(folder, error) from error
+
+
+def _identity(folder: str) -> tuple[int, int]:
+    try:
+        status = os.stat(folder)
+    except OSError as error:
+        raise _unreadable(folder, error) from error
+    return status.st_dev, status.st_ino
+
+
+def _unreadable(folder: str, error: OSError) -> InputError:
+    return InputError(f'{printable(folder)}: the folder cannot be read: {error.strerror}')
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    # Of a link to itself, `entry.is_dir()` raises.
+    return os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir()
+
+
+def _leads_nowhere(entry: os.DirEntry[str]) -> bool:
+    # Editors keep hidden links of this kind as locks.
+    return entry.is_symlink() and not entry.name.startswith('.') and not os.path.exists(entry.path)

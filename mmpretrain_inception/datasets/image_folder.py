@@ -1,54 +1,50 @@
-"""A folder of one's own images as a dataset."""
+"""A folder of your own images as a dataset."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from mmpretrain_inception.datasets.file_list_dataset import FileListDataset
 from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.registry import DATASETS
-from mmpretrain_inception.utils.wording import list_some
-
-IMAGE_EXTENSIONS = ('.jpg', '.jpeg', '.png', '.ppm', '.bmp', '.pgm', '.tif', '.tiff', '.webp')
+from mmpretrain_inception.utils.wording import list_some, printable
 
 
 @DATASETS.register_module()
 class ImageFolder(FileListDataset):
-    """Images in one folder a class, with labels from a given list of classes.
+    """Images in one folder for each class, with labels from a given list of classes.
 
     mmpretrain's ``CustomDataset`` numbers the folders that it finds. Here a label is the position in ``classes``, so
-    that a validation folder in which a class is missing keeps the labels of training.
+    that a validation folder without one of the classes keeps the labels of training.
 
     Args:
         data_root: Folder under which ``data_prefix`` lies.
-        data_prefix: Folder that holds one folder a class. Defaults to ''.
+        data_prefix: Folder that holds one folder for each class. Defaults to ''.
         classes: Names of the classes in the order of their labels. Defaults to None: the folders found, sorted.
-        extensions: Endings of image files, in lower case. Defaults to those that :class:`LoadImage` reads.
-        **kwargs: Passed on to the base class: ``cache_dir``, ``pipeline``, ``test_mode`` and so on.
+        **kwargs: Passed on to the base class: ``extensions``, ``pipeline``, ``test_mode`` and so on.
 
     Raises:
-        ValueError: If the folder is missing or holds no image, or holds a class that is not in ``classes``.
+        InputError: If the folder is missing or holds no image, or holds a class that is not in ``classes``.
     """
 
     def __init__(
-        self,
-        data_root: str,
-        data_prefix: str = '',
-        classes: Sequence[str] | None = None,
-        extensions: Sequence[str] = IMAGE_EXTENSIONS,
-        **kwargs: Any,
+        self, data_root: str, data_prefix: str = '', classes: Sequence[str] | str | None = None, **kwargs: Any
     ) -> None:
-        super().__init__(data_root=data_root, data_prefix=data_prefix, classes=classes, extensions=extensions, **kwargs)
+        super().__init__(data_root=data_root, data_prefix=data_prefix, classes=classes, **kwargs)
 
     def _label_classes(self, found: list[str]) -> dict[str, int]:
         """Return the position in ``classes`` of each folder that was found."""
         classes = list(self.CLASSES or found)
+        repeated = sorted(name for name, count in Counter(classes).items() if count > 1)
+        if repeated:
+            raise InputError(f'classes: expected names that differ, got {list_some(repeated)} more than once')
         unknown = [name for name in found if name not in classes]
         if unknown:
             raise InputError(
-                f'{self.img_prefix.rstrip("/")}: the model knows the classes {list_some(classes, 5)}, but the '
-                f'folder also holds {list_some(unknown, 5)}; remove it here or add it to the training data'
+                f'{printable(self.img_prefix.rstrip("/"))}: the model knows the classes {list_some(classes, 5)}, but '
+                f'the folder also holds {list_some(unknown, 5)}; remove it here or add it to the training data'
             )
         self._metainfo['classes'] = tuple(classes)
         return {name: label for label, name in enumerate(classes) if name in found}

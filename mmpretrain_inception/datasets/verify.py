@@ -6,6 +6,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,16 +16,19 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS, init_default_scope
 from PIL import Image
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import track
 
-from mmpretrain_inception.datasets.image_folder import IMAGE_EXTENSIONS
+from mmpretrain_inception.datasets.folder_scan import list_images
+from mmpretrain_inception.datasets.file_list import path_at
+from mmpretrain_inception.datasets.image_kinds import FORMATS, IMAGE_EXTENSIONS
 from mmpretrain_inception.datasets.process_calls import Lost, call_in_processes
-from mmpretrain_inception.datasets.transforms.decode import FORMATS
 from mmpretrain_inception.datasets.transforms.load_image import LoadImage
 from mmpretrain_inception.errors import BrokenImageError, InputError
 from mmpretrain_inception.utils.atomic_file import atomic_write
+from mmpretrain_inception.utils.wording import list_some, printable
 
-# The largest image that is not refused decodes in a few seconds; what takes so long waits for a file system.
+# The largest image that is accepted decodes in a few seconds. What takes longer waits for a file system.
 _LONGEST = 120.0
 _LONGEST_TITLE = 30
 
@@ -34,11 +38,13 @@ Load = Callable[[dict[str, Any]], Any]
 class BrokenImage(NamedTuple):
     """A file that cannot be decoded, and what is known of it.
 
+    As text it is one line for people: the path, with what no terminal can show as escapes, and the reason.
+
     Attributes:
         path: The file.
         reason: What is wrong with it.
-        bytes: Its size. None: it is not there, or not on a local file system.
-        format: Its format, by its header. None: the header cannot be read either; likewise for the others.
+        bytes: Its size. None: it does not exist, or is not on a local file system.
+        format: Its format, from its header. None: the header cannot be read either; likewise for the others.
         mode: Pillow's name for its kind of pixels.
         width: In pixels.
         height: In pixels.
@@ -52,12 +58,15 @@ class BrokenImage(NamedTuple):
     width: int | None
     height: int | None
 
+    def __str__(self) -> str:
+        return f'{printable(self.path)}: {printable(self.reason)}'
+
 
 class Source(NamedTuple):
     """Image files, and how a pipeline loads them.
 
     Attributes:
-        name: What it is, for the user.
+        name: What to call them in messages.
         paths: The files.
         load: The transform that loads them.
     """
@@ -72,28 +81,29 @@ def find_broken(
 ) -> dict[int, BrokenImage]:
     """Decode image files in several processes and return those that cannot be.
 
-    Memory is that of one image a process. A file whose decoding crashes or does not end is among those returned.
+    Each process holds one image in memory. A file whose decoding crashes or does not end is among those returned.
 
     Args:
         paths: The files.
         load: The transform that loads them.
         processes: How many, at most.
-        title: Text before the progress bar, on standard error. Defaults to None: there is none.
+        title: Text before the progress bar, on standard error. Defaults to None: no bar.
         limit: Longest time for a file, in seconds. Defaults to 120.
 
     Returns:
         The broken ones by their positions in ``paths``, in order.
     """
-    calls = call_in_processes(partial(_check, load), enumerate(paths), min(processes, len(paths)), limit)
     found = {}
-    console = Console(stderr=True)
-    # Of a long path the end; else it would push the bar off the line.
-    text = (title or '')[-_LONGEST_TITLE:]
-    for (index, path), result in track(calls, text, len(paths), console=console, disable=title is None):
-        if isinstance(result, Lost):
-            result = BrokenImage(path, result.reason, _size_of(path), None, None, None, None)
-        if result is not None:
-            found[index] = result
+    # Of a long path the end, so that the bar stays on the line.
+    text = escape(printable(title or '')[-_LONGEST_TITLE:])
+    calls = call_in_processes(partial(_check, load), enumerate(paths), max(min(processes, len(paths)), 1), limit)
+    with closing(calls):
+        bar = track(calls, text, len(paths), console=Console(stderr=True), disable=title is None)
+        for (index, path), result in bar:
+            if isinstance(result, Lost):
+                result = BrokenImage(path, result.reason, _size_of(path), None, None, None, None)
+            if result is not None:
+                found[index] = result
     return dict(sorted(found.items()))
 
 
@@ -111,9 +121,11 @@ def _check(load: Load, item: tuple[int, str]) -> BrokenImage | None:
 def _describe(path: str, reason: str) -> BrokenImage:
     header: tuple[str | None, str | None, int | None, int | None] = (None, None, None, None)
     try:
-        with Image.open(path, formats=FORMATS) as image:
-            header = (image.format, image.mode, *image.size)
-    # As in decoding, many kinds. Without a header there is nothing to tell.
+        # A pipe would be waited for.
+        if os.path.isfile(path):
+            with Image.open(path, formats=FORMATS) as image:
+                header = (image.format, image.mode, *image.size)
+    # As in decoding, errors of many types. Without a header there is nothing to tell.
     except Exception:
         pass
     return BrokenImage(path, ' '.join(reason.split()), _size_of(path), *header)
@@ -122,38 +134,25 @@ def _describe(path: str, reason: str) -> BrokenImage:
 def _size_of(path: str) -> int | None:
     try:
         return os.path.getsize(path)
-    except OSError:
+    except (OSError, ValueError):
         return None
 
 
 def folder_source(folder: str) -> Source:
-    """Return all image files in a folder and the folders within it, by their endings.
+    """Return all image files in a folder and the folders within it, by their extensions.
 
     Raises:
-        InputError: If there is none.
+        InputError: If there is none, or a folder cannot be read.
     """
-    paths = sorted(_walk(folder))
-    if not paths:
-        raise InputError(f'{folder}: images ({" ".join(sorted(IMAGE_EXTENSIONS))}) were expected, but there is none')
+    files = list_images(folder, [''], IMAGE_EXTENSIONS)
+    if not len(files.table):
+        raise InputError(f'{printable(folder)}: expected images ({" ".join(IMAGE_EXTENSIONS)}), found none')
+    paths = [os.path.join(folder, path_at(files, index)) for index in range(len(files.table))]
     return Source(folder, paths, LoadImage())
 
 
-def _walk(folder: str) -> Iterator[str]:
-    seen = set()
-    for path, folders, files in os.walk(folder, followlinks=True):
-        status = os.stat(path)
-        if (status.st_dev, status.st_ino) in seen:
-            # A link to a folder above, or a second one to the same.
-            folders.clear()
-            continue
-        seen.add((status.st_dev, status.st_ino))
-        for name in files:
-            if name.lower().endswith(IMAGE_EXTENSIONS) and not name.startswith('.'):
-                yield os.path.join(path, name)
-
-
 def config_sources(cfg: Config) -> list[Source]:
-    """Return the image files of a config's datasets for training, validation and testing, each set of them once.
+    """Return the image files of a config's datasets for training, validation and testing, each dataset once.
 
     Raises:
         InputError: If a dataset has no image files.
@@ -179,14 +178,13 @@ def source_of(dataset: Any, name: str) -> Source:
     load = next((step for step in steps if isinstance(step, LoadImageFromFile)), None)
     if load is None or 'img_path' not in dataset.get_data_info(0):
         raise InputError(
-            f'{name}: a dataset of image files was expected, whose pipeline loads them, but {type(dataset).__name__} '
-            'is none'
+            f'{name}: expected a dataset of image files whose pipeline loads them, got {type(dataset).__name__}'
         )
     return Source(name, _Paths(dataset), load)
 
 
 class _Paths(Sequence[str]):
-    """The paths of a dataset, asked for one at a time: there may be millions."""
+    """The paths of a dataset, made one at a time: there may be millions."""
 
     def __init__(self, dataset: Any) -> None:
         self.dataset = dataset
@@ -201,7 +199,7 @@ class _Paths(Sequence[str]):
 
 
 def _parts(dataset: Any) -> Iterator[Any]:
-    """Yield the datasets within wrappers, which repeat, choose or join."""
+    """Yield the datasets inside wrappers, which repeat, select or join."""
     inner = [dataset.dataset] if hasattr(dataset, 'dataset') else getattr(dataset, 'datasets', [])
     if not inner:
         yield dataset
@@ -210,22 +208,29 @@ def _parts(dataset: Any) -> Iterator[Any]:
 
 
 def summarize(checked: int, broken: Iterable[BrokenImage]) -> str:
-    """Return how many files are broken, and how many for which reason, a line each."""
+    """Return how many files are broken, and how many for each reason, one a line."""
     reasons = Counter(image.reason for image in broken)
     lines = [f'{checked:,} files checked, {sum(reasons.values()):,} broken']
-    return '\n'.join([*lines, *(f'{count:8,}  {reason}' for reason, count in reasons.most_common())])
+    return '\n'.join([*lines, *(f'{count:8,}  {printable(reason)}' for reason, count in reasons.most_common())])
 
 
 def write_report(path: str, checked: int, broken: Sequence[BrokenImage]) -> None:
-    """Write what was found: as JSON all that is known, under any other ending the paths, one a line.
+    """Write what was found: as JSON all that is known, with any other extension the paths, one a line.
+
+    Paths are written byte for byte as the file system has them; in JSON, bytes that are not UTF-8 are the escapes that
+    Python's ``json`` reads back.
 
     Raises:
-        InputError: If it cannot be written.
+        InputError: If the file cannot be written, or is a list of lines and a path has a line break: a program that
+            reads the list would take it for two files. The other paths are written.
     """
     if Path(path).suffix == '.json':
         report = dict(files=checked, broken=len(broken), images=[image._asdict() for image in broken])
         content = json.dumps(report, indent=2) + '\n'
     else:
-        content = ''.join(f'{image.path}\n' for image in broken)
+        content = ''.join(f'{image.path}\n' for image in broken if '\n' not in image.path)
     with atomic_write(path) as file:
         file.write(content.encode(errors='surrogateescape'))
+    left_out = [image.path for image in broken if '\n' in image.path]
+    if left_out and Path(path).suffix != '.json':
+        raise InputError(f'{printable(path)} lacks {list_some(left_out)}: a path with a line break; write a .json file')

@@ -12,7 +12,7 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS
 from support import CONFIGS
 
-from mmpretrain_inception.configuring.folder_config import keep_file_lists, use_image_folder
+from mmpretrain_inception.configuring.folder_config import use_image_folder
 from mmpretrain_inception.errors import InputError
 
 
@@ -79,14 +79,3 @@ def test_a_folder_that_does_not_exist(cfg):
     cfg.image_folder = 'nowhere'
     with pytest.raises(InputError, match=re.escape('nowhere: a folder with train/<class>/* and val/<class>/*')):
         use_image_folder(cfg)
-
-
-def test_lists_of_files_are_kept_beside_the_work_directory(cfg):
-    cfg.work_dir = 'runs/mine'
-    cfg.train_dataloader.dataset = dict(type='RepeatDataset', times=2, dataset=cfg.train_dataloader.dataset)
-    cfg.val_dataloader.dataset.cache_dir = None
-    cfg.test_dataloader.dataset.type = 'CustomDataset'
-    keep_file_lists(cfg)
-    assert cfg.train_dataloader.dataset.dataset.cache_dir == 'runs/.file_lists'
-    assert cfg.val_dataloader.dataset.cache_dir is None
-    assert 'cache_dir' not in cfg.test_dataloader.dataset

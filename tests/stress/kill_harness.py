@@ -57,8 +57,6 @@ SETTINGS = {
 # Calls within the first save of an attempt, before which it dies: the file is not on the disk; has no name yet; its
 # name is not on the disk; last_checkpoint names the one before; outdated files are still there.
 MOMENTS = [('fsync', 1), ('replace', 1), ('fsync', 2), ('replace', 2), ('remove', 1)]
-# A list of files that is kept is written in the same way; with moments to count it must not come before the save.
-NO_LISTS = {f'{phase}_dataloader.dataset.cache_dir': None for phase in ('train', 'val')}
 
 
 def main() -> None:
@@ -112,7 +110,7 @@ class Harness:
         return not self.failures
 
     def one_run(self, name: str, moments: list[tuple[str, int]] | None) -> None:
-        settings = {**COMMON, **SETTINGS[name], **(NO_LISTS if moments else {})}
+        settings = {**COMMON, **SETTINGS[name]}
         reference = self.reference(settings)
         work_dir, kills = self.folder / f'run_{self.runs}', 0
         while True:

@@ -1,4 +1,4 @@
-"""Decoding image files so that every kind of file becomes one documented thing, or is refused."""
+"""Decoding image files: every kind of file becomes one documented thing, or is refused."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from mmpretrain_inception.datasets.image_kinds import FORMATS
+from mmpretrain_inception.datasets.transforms.jpeg_scans import MAX_SCANS, has_too_many_scans
+
 Pixels = NDArray[np.uint8]
 
 # Here once instead of in every worker.
 Image.preinit()
 
-# Pillow's own, a quarter of a GiB of 24-bit pixels; at twice as many Pillow refuses by itself.
+# Pillow's own limit: a quarter of a GiB of 24-bit pixels. Pillow itself warns above it and refuses twice as many.
 MAX_PIXELS = 89_478_485
 
-# Without those of which Pillow hands the file to another program (EPS) or that are no pictures of a camera or the web.
-FORMATS = ('JPEG', 'PNG', 'GIF', 'BMP', 'PPM', 'TIFF', 'WEBP')
-
-# Pillow's modes of 16 bits a pixel, and of 32 that hold 16 in files of Netpbm.
+# Pillow's modes of 16 bits a pixel. Netpbm files of 16 bits come in a mode of 32.
 _SIXTEEN_BITS = frozenset({'I;16', 'I;16L', 'I;16B', 'I;16N'})
 
 _END_OF_IMAGE = b'\xff\xd9'
@@ -41,35 +41,38 @@ def decode_image(
 ) -> Pixels:
     """Decode the content of an image file.
 
-    OpenCV decodes JPEG files where it is asked for; everything else is Pillow's ``convert('RGB')``, as in torchvision
-    and timm, but for pixels of 16 bits, of which Pillow would clip all but the darkest.
+    OpenCV decodes JPEG files if asked to. Everything else is Pillow's ``convert('RGB')``, as in torchvision and timm,
+    except for pixels of 16 bits, of which Pillow would clip all but the darkest.
 
     Args:
         content: The bytes of the file.
         backend: 'cv2' or 'pillow', for JPEG files. Both give the same pixels, except that CMYK comes out one level
             brighter by OpenCV. Defaults to 'cv2'.
-        turn: Whether to turn the image as EXIF says. Defaults to True.
+        turn: Whether to turn the image as its EXIF says. Defaults to True.
         min_size: Decode a JPEG file at a half, a quarter or an eighth of its size, as long as its shorter side keeps
             this many pixels. Defaults to None: at its full size.
-        max_pixels: Largest number of pixels; found in the header, before anything is decoded. Defaults to 89,478,485.
+        max_pixels: Largest number of pixels, checked in the header before anything is decoded. Defaults to 89,478,485.
 
     Returns:
         The image, BGR of shape (H, W, 3).
 
     Raises:
-        ValueError: If the image has more than ``max_pixels``, pixels without a range of their own, or an end before
-            its data does.
-        Exception: Whatever Pillow raises on a file that it cannot read; its kinds are many.
+        ValueError: If the image has more than ``max_pixels``, a JPEG file more than 100 scans, pixels without an agreed
+            range, or the file ends before its data does.
+        Exception: Whatever Pillow raises for a file that it cannot read, which may be of many types.
     """
     if not content:
         raise ValueError('the file is empty')
     buffer = BytesIO(content)
     image = Image.open(buffer, formats=FORMATS)
     if image.width * image.height > max_pixels:
-        raise ValueError(f'at most {max_pixels:,} pixels were expected, but it has {image.width} x {image.height}')
+        raise ValueError(f'expected at most {max_pixels:,} pixels, got {image.width} x {image.height}')
+    # Several pictures in one file, of which the first is taken, are MPO to Pillow.
+    if image.format in ('JPEG', 'MPO') and has_too_many_scans(content):
+        raise ValueError(f'expected at most {MAX_SCANS} scans in a progressive JPEG file, got more')
     factor = _reduction(min(image.size), min_size) if image.format == 'JPEG' else 1
     if image.format == 'JPEG':
-        # Where Pillow has stopped to read the pixels begin; a thumbnail with an end of its own lies before.
+        # Pillow has stopped where the pixels begin; a thumbnail with an end marker of its own lies before.
         if content.rfind(_END_OF_IMAGE, buffer.tell()) < 0:
             raise ValueError('the file is truncated: its end marker is missing')
         if backend == 'cv2':
@@ -102,7 +105,7 @@ def _decode_with_pillow(image: Image.Image, turn: bool) -> Pixels:
 
 
 def _turn(image: Image.Image) -> None:
-    """Turn an image in place as EXIF says; EXIF that cannot be read says nothing, as in OpenCV."""
+    """Turn an image in place as its EXIF says; EXIF that cannot be read is ignored, as in OpenCV."""
     try:
         ImageOps.exif_transpose(image, in_place=True)
     except Exception:
@@ -111,10 +114,10 @@ def _turn(image: Image.Image) -> None:
 
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode in _SIXTEEN_BITS or (image.mode == 'I' and image.format == 'PPM'):
-        # The high byte, as libpng and Pillow take of colours of 16 bits.
+        # The high byte, which is what libpng and Pillow take of colours of 16 bits.
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert('RGB')
     if image.mode in ('I', 'F'):
-        raise ValueError('pixels of 8 or 16 bits were expected, but it has 32 bits, which have no agreed range')
-    # Opaque, as everywhere else; Pillow would warn of it.
+        raise ValueError('expected pixels of 8 or 16 bits, got 32 bits, which have no agreed range')
+    # Images are opaque here as everywhere else; Pillow would warn of it.
     image.info.pop('transparency', None)
     return image.convert('RGB')

@@ -1,74 +1,82 @@
-"""Loading of images, the same in training, testing and inference."""
+"""Loading images, the same way in training, testing and inference."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from mmcv.transforms import LoadImageFromFile
-from mmengine import fileio
+from PIL import UnidentifiedImageError
 
 from mmpretrain_inception.datasets.transforms.decode import MAX_PIXELS, Pixels, decode_image
+from mmpretrain_inception.datasets.transforms.read_file import read_file
 from mmpretrain_inception.errors import BrokenImageError, InputError
 from mmpretrain_inception.registry import TRANSFORMS
+from mmpretrain_inception.utils.wording import printable
 
 _BACKENDS = ('cv2', 'pillow')
-# Whether EXIF's orientation is heeded.
+# Whether to turn images as their EXIF says.
 _COLOR_TYPES = {'color': True, 'color_ignore_orientation': False}
 
 
-def load_image(path: str, backend_args: dict[str, Any] | None = None, **settings: Any) -> Pixels:
+def load_image(
+    path: str, backend_args: dict[str, Any] | None = None, max_pixels: int = MAX_PIXELS, **settings: Any
+) -> Pixels:
     """Read and decode an image file.
 
     Args:
         path: The file, or an address that a file backend of mmengine reads.
         backend_args: Settings of that file backend. Defaults to None: chosen by the path.
+        max_pixels: Larger images are refused. Defaults to 89,478,485.
         **settings: Passed on to :func:`~mmpretrain_inception.datasets.transforms.decode.decode_image`.
 
     Returns:
         The image, BGR of shape (H, W, 3).
 
     Raises:
-        BrokenImageError: If the file cannot be read or decoded, or has too many pixels.
+        BrokenImageError: If the file cannot be read or decoded, or is too large.
     """
     try:
-        return decode_image(fileio.get(path, backend_args=backend_args), **settings)
-    except OSError as error:
-        raise BrokenImageError(path, _reason(error)) from error
-    # Decoders raise anything on broken content: SyntaxError, struct.error, KeyError, their own.
+        content = read_file(path, backend_args, max_pixels)
+    except (OSError, ValueError) as error:
+        raise BrokenImageError(printable(path), _reason(error)) from error
+    try:
+        return decode_image(content, max_pixels=max_pixels, **settings)
+    # Decoders raise anything for broken content: SyntaxError, struct.error, KeyError, their own.
     except Exception as error:
-        raise BrokenImageError(path, str(error) or type(error).__name__) from error
+        raise BrokenImageError(printable(path), _reason(error)) from error
 
 
-def _reason(error: OSError) -> str:
-    if error.strerror:
-        return error.strerror
-    message = str(error)
-    # Pillow names the buffer instead of the file.
-    return 'it is no image of a known format' if 'cannot identify' in message else message
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        # Its own message names the buffer instead of the file.
+        return 'it is not an image of a known format'
+    reason = (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
+    return printable(' '.join(reason.split()))
 
 
 @TRANSFORMS.register_module()
 class LoadImage(LoadImageFromFile):
-    """Load an image, and name the file of one that cannot be loaded.
+    """Load an image, and name the file if it cannot be loaded.
 
-    It takes the place of mmpretrain's ``LoadImageFromFile``, with the same pixels for ordinary files. Kinds of files
-    that differ there by back-end, or come out wrong, are listed in ``docs/data.md`` with what they become here.
+    It replaces mmpretrain's ``LoadImageFromFile``, with the same pixels for ordinary files. ``docs/data.md`` lists the
+    kinds of files that come out wrong there, or differently by back-end, and what they become here.
 
-    Found: files that are missing, empty, truncated or no image; content that the decoder gives up on; too many pixels.
-    Not found: changed bytes within the compressed pixels, and JPEG files in which an end marker comes too early, both
-    of which decode to something. JPEG has no checksum. Of an animation only the first frame is looked at.
+    Detected: files that are missing, empty, truncated or no image; content that the decoder gives up on; too many
+    pixels, bytes or scans; pipes and devices. Not detected: changed bytes within the compressed pixels of a JPEG file,
+    and an end marker that comes too early. Both decode to something, and JPEG has no checksum. Of an animation only the
+    first frame is read.
 
     Required key: ``img_path``. Added keys: ``img``, BGR uint8 of shape (H, W, 3); ``img_shape`` and ``ori_shape``, its
-    (H, W). With ``img`` instead of ``img_path`` nothing is done: mmpretrain's inferencers take arrays as well.
+    (H, W). With ``img`` instead of ``img_path`` it does nothing: mmpretrain's inferencers take arrays as well.
 
     Args:
-        color_type: 'color' turns images as EXIF says, 'color_ignore_orientation' does not. Defaults to 'color'.
-        imdecode_backend: What decodes JPEG files, 'cv2' or 'pillow'. Defaults to 'cv2'.
+        color_type: 'color' turns images as their EXIF says, 'color_ignore_orientation' does not. Defaults to 'color'.
+        imdecode_backend: The decoder for JPEG files, 'cv2' or 'pillow'. Defaults to 'cv2'.
         min_size: Shorter side that the pipeline needs, in pixels. JPEG files of at least twice that are decoded at a
-            half, a quarter or an eighth, which is faster and differs as ``docs/data.md`` says. Defaults to None: every
-            file is decoded at its full size.
-        max_pixels: Images of more are refused. Pillow besides refuses more than twice its own
-            ``PIL.Image.MAX_IMAGE_PIXELS``. Defaults to 89,478,485, which is that.
+            half, a quarter or an eighth of their size, which is faster; ``docs/data.md`` says how the result differs.
+            Defaults to None: every file is decoded at its full size.
+        max_pixels: Larger images are refused, and so are files larger than any such image, before they are read. Pillow
+            also refuses more than twice its own ``PIL.Image.MAX_IMAGE_PIXELS``. Defaults to 89,478,485, which is that.
         backend_args: Settings of mmengine's file backend. Defaults to None: chosen by the path.
 
     Raises:
@@ -90,7 +98,7 @@ class LoadImage(LoadImageFromFile):
             ('imdecode_backend', imdecode_backend, _BACKENDS),
         ):
             if value not in known:
-                raise InputError(f'{name} of {" or ".join(known)} was expected, but {value} came')
+                raise InputError(f'{name}: expected {" or ".join(known)}, got {value}')
         self.min_size = min_size
         self.max_pixels = max_pixels
 

@@ -1,4 +1,4 @@
-"""Training on, past images that cannot be decoded."""
+"""Training that continues past images that cannot be decoded."""
 
 from __future__ import annotations
 
@@ -15,38 +15,39 @@ from mmpretrain_inception.registry import HOOKS
 from mmpretrain_inception.utils.atomic_file import atomic_write
 from mmpretrain_inception.utils.message_hub import BROKEN_IMAGES, IMAGES_SEEN
 
-# Of fewer images a share says nothing: at 1 % up to ten broken files are passed over, whatever the dataset's size.
+# A share of fewer images means little: at 1 %, up to ten broken files are tolerated whatever the dataset's size.
 _FEWEST_IMAGES = 1000
 
 
 @HOOKS.register_module()
 class BrokenImageHook(Hook):
-    """Let another image take the place of one that cannot be decoded, name the file, and stop where they are many.
+    """Replace images that cannot be decoded by others, name them, and stop if there are many.
 
-    Each file is named once in the log, listed in ``broken_images.txt`` of the work directory (``_rank1`` and so on for
-    further processes, each of which counts what it came across itself), and counted in the log as ``broken_images``.
+    Each file is named once in the log, listed with the reason in ``broken_images.txt`` of the work directory, and
+    counted in the log as ``broken_images``. Other ranks list the files that they met in ``broken_images_rank1.txt`` and
+    so on.
 
-    It needs ``ResumableTrainLoop``; other loops stop at the first such file. Evaluation is not touched.
+    It needs ``ResumableTrainLoop``; other loops stop at the first such file. Evaluation is not affected.
 
     Args:
-        max_share: Stop when the files exceed this share of the dataset, or of the images seen if the run has not seen
-            all. Fewer than 1000 images are counted as 1000. Defaults to 0.01.
+        max_share: Stop when more than this share of the images cannot be decoded: of the images seen so far, or of the
+            dataset once all were seen. Fewer than 1000 images count as 1000. Defaults to 0.01.
 
     Raises:
-        ValueError: From the training, if there are more.
+        InputError: From the training, if there are more.
     """
 
     def __init__(self, max_share: float = 0.01) -> None:
         self.max_share = max_share
 
     def before_train(self, runner: Runner) -> None:
-        """Ask for replacements."""
+        """Switch replacement on."""
         fetcher = getattr(runner.train_dataloader.dataset, '__getitems__', None)
         if isinstance(fetcher, SampleFetcher):
             fetcher.replaces_broken = True
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: dict[str, Any] | None = None) -> None:
-        """Count, and tell of new ones."""
+        """Count the broken images of a batch and report new ones."""
         samples = (data_batch or {}).get('data_samples') or []
         hub = runner.message_hub
         seen = hub.runtime_info.get(IMAGES_SEEN, 0) + len(samples)
@@ -55,21 +56,21 @@ class BrokenImageHook(Hook):
         found = [message for sample in samples for message in sample.get(BROKEN_IMAGES, [])]
         new = [message for message in dict.fromkeys(found) if message not in known]
         if new:
-            self._tell(runner, [*known, *new], new)
+            self._report(runner, [*known, *new], new)
             self._stop_if_many(runner, len(known) + len(new), min(seen, len(runner.train_dataloader.dataset)))
 
-    def _tell(self, runner: Runner, broken: list[str], new: list[str]) -> None:
+    def _report(self, runner: Runner, broken: list[str], new: list[str]) -> None:
         for message in new:
-            runner.logger.warning(f'{message}; another image takes its place')
+            runner.logger.warning(f'{message}; replaced by another image')
         runner.message_hub.update_info(BROKEN_IMAGES, broken)
         runner.message_hub.update_scalar(f'train/{BROKEN_IMAGES}', len(broken))
         with atomic_write(_list_file(runner)) as file:
-            file.write(''.join(f'{message}\n' for message in broken).encode(errors='surrogateescape'))
+            file.write(''.join(f'{message}\n' for message in broken).encode())
 
     def _stop_if_many(self, runner: Runner, broken: int, seen: int) -> None:
         if broken > self.max_share * max(seen, _FEWEST_IMAGES):
             raise InputError(
-                f'{broken} of {seen} images cannot be decoded, above the share of {self.max_share:.2%} that '
+                f'{broken} of {seen} images cannot be decoded, more than the {self.max_share:.2%} that '
                 f'default_hooks.broken_images.max_share allows; {_list_file(runner)} lists them'
             )
 

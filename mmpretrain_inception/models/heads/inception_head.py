@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -66,6 +66,12 @@ class InceptionAux(BaseModule):
         missing_columns = max(self.kernel_size - x.shape[-1], 0)
         left, top = missing_columns // 2, missing_rows // 2
         return functional.pad(x, (left, missing_columns - left, top, missing_rows - top))
+
+
+SEVERAL_LABELS = (
+    "for several labels on one image use model.head=dict(type='MultiLabelLinearClsHead', num_classes=..., "
+    'in_channels=2048); docs/data.md has a config'
+)
 
 
 @MODELS.register_module()
@@ -145,11 +151,13 @@ class InceptionHead(LinearClsHead):
             ``loss``; with the auxiliary classifier ``loss_aux``, weighted; ``accuracy_top-k`` for each of ``topk``.
 
         Raises:
-            ValueError: If the auxiliary classifier is on and the backbone returns no map for it.
+            InputError: If an image has no label or several, or the auxiliary classifier is on and the backbone returns
+                no map for it.
         """
         if 'gt_score' in data_samples[0]:
             target = torch.stack([sample.gt_score for sample in data_samples])
         else:
+            _refuse_several_labels(data_samples)
             target = torch.cat([sample.gt_label for sample in data_samples])
         logits = self(feats)
         losses = dict(loss=self.loss_module(logits, target, avg_factor=len(target), **kwargs))
@@ -163,6 +171,21 @@ class InceptionHead(LinearClsHead):
             accuracies = Accuracy.calculate(logits, target, topk=self.topk, thrs=(None,))
             losses.update({f'accuracy_top-{k}': accuracy for k, accuracy in zip(self.topk, accuracies)})
         return losses
+
+    def predict(
+        self, feats: Sequence[Tensor], data_samples: list[DataSample | None] | None = None
+    ) -> list[DataSample]:
+        """Return the samples, each with the softmax as ``pred_score`` and the best class as ``pred_label``.
+
+        Args:
+            feats: The outputs of :class:`InceptionNeck`.
+            data_samples: The annotations, which may lack labels. Defaults to None: new ones.
+
+        Raises:
+            InputError: If an image has several labels, or an empty list of them.
+        """
+        _refuse_several_labels(data_samples or ())
+        return super().predict(feats, data_samples)
 
     def switch_to_deploy(self) -> None:
         """Drop the auxiliary classifier, which does not run in evaluation; a second call does nothing."""
@@ -182,3 +205,11 @@ class InceptionHead(LinearClsHead):
         if feats[-2].shape[1] != self.aux_in_channels:
             raise InputError(f'{expected}, but one of {feats[-2].shape[1]} came; {remedy}')
         return feats[-2]
+
+
+def _refuse_several_labels(data_samples: Iterable[DataSample | None]) -> None:
+    for sample in data_samples:
+        if sample is not None and 'gt_label' in sample and sample.gt_label.numel() != 1:
+            raise InputError(
+                f'InceptionHead: expected one label for each image, got {sample.gt_label.tolist()}; {SEVERAL_LABELS}'
+            )
