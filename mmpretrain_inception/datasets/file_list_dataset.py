@@ -142,7 +142,7 @@ class FileListDataset(CustomDataset):
             samples, _ = get_samples(folder, label_of or None, is_valid_file=self.is_valid_file)
             files = pack((label, [path]) for path, label in samples) if label_of else pack([(_NO_LABEL, samples)])
         if not len(files.table):
-            raise InputError(f'{printable(folder)}: expected images ({" ".join(self.extensions)}), found none')
+            raise InputError(f'{printable(folder)}: expected images ({" ".join(sorted(self.extensions))}), found none')
         self._warn_of_empty(folder, label_of, files)
         return files
 

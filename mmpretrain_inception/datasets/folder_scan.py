@@ -41,8 +41,8 @@ def list_folders(folder: str) -> list[str]:
     broken = [entry.path for entry in entries if _leads_nowhere(entry)]
     if broken:
         raise InputError(
-            f'{list_some(broken)}: expected a folder of images, got a link to {printable(os.readlink(broken[0]))}, which '
-            'does not exist; mount the disk or remove the link'
+            f'{list_some(broken)}: expected a folder of images, got a link to {printable(os.readlink(broken[0]))}, '
+            'which does not exist; mount the disk or remove the link'
         )
     return sorted(entry.name for entry in entries if _is_folder(entry))
 

@@ -5,45 +5,40 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from mmengine.fileio import get_text
 from mmengine.logging import MMLogger
 
 from mmpretrain_inception.datasets.file_list import FileList, path_at
 from mmpretrain_inception.datasets.file_list_dataset import ImageNetFiles
+from mmpretrain_inception.datasets.list_file import read_lines
 from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.registry import DATASETS
-from mmpretrain_inception.utils.wording import list_some
+from mmpretrain_inception.utils.wording import list_some, printable
+
+# ImageNet's validation images are numbered with so many digits.
+_DIGITS = 8
 
 
 def read_excluded(path: str) -> list[str]:
     """Read a list of images: one a line, by file name or by number among ImageNet's validation images.
 
     Args:
-        path: The file. ``ILSVRC2014_clsloc_validation_blacklist.txt`` of ImageNet's development kit is one.
+        path: The file, for example ``ILSVRC2014_clsloc_validation_blacklist.txt`` of ImageNet's development kit.
 
     Returns:
-        File names, without folders and endings, in the order of the file.
+        File names, without folders and extensions, in the order of the file.
 
     Raises:
-        ValueError: If the file cannot be read or is empty.
+        InputError: If the file cannot be read or is empty.
     """
-    try:
-        lines = [line.strip() for line in get_text(str(Path(path).expanduser())).splitlines()]
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, 'strerror', None) or error
-        raise InputError(
-            f'{path} cannot be read: {reason}; a text file with one image a line was expected, a number or a file name'
-        ) from error
-    names = [_stem(line) for line in lines if line]
+    names = [_stem(line) for _, line in read_lines(path)]
     if not names:
-        raise InputError(
-            f'{path} is empty, but a text file with one image a line was expected, a number or a file name'
-        )
+        raise InputError(f'{printable(path)} is empty: expected one image a line, as a number or a file name')
     return names
 
 
 def _stem(line: str) -> str:
-    return f'ILSVRC2012_val_{int(line):08d}' if line.isdecimal() else Path(line).stem
+    is_number = line.isdecimal() and len(line) <= _DIGITS
+    return f'ILSVRC2012_val_{int(line):0{_DIGITS}d}' if is_number else Path(line).stem
 
 
 @DATASETS.register_module()
@@ -54,11 +49,11 @@ class ImageNetSubset(ImageNetFiles):
     development kit discards for their bounding boxes (``data/ILSVRC2014_clsloc_validation_blacklist.txt`` in it).
 
     Args:
-        excluded: File that lists the images to leave out, as :func:`read_excluded` takes it. Defaults to None: none.
+        excluded: File that lists the images to leave out, in the form of :func:`read_excluded`. Defaults to None: none.
         **kwargs: Passed on to :class:`ImageNetFiles`: ``data_root``, ``split``, ``pipeline`` and so on.
 
     Raises:
-        ValueError: If the file cannot be read, or lists an image that the dataset does not hold.
+        InputError: If the file cannot be read, or lists an image that the dataset does not hold.
     """
 
     def __init__(self, excluded: str | None = None, **kwargs: Any) -> None:
@@ -75,11 +70,11 @@ class ImageNetSubset(ImageNetFiles):
         absent = sorted(names.difference(stems))
         if absent:
             raise InputError(
-                f'{self.excluded} lists {list_some(absent)}, which {self.img_prefix} does not hold; '
-                'one image a line was expected, a number or a file name'
+                f'{printable(self.excluded)} lists {list_some(absent)}, which {printable(self.img_prefix)} does not '
+                'hold; expected one image a line, as a number or a file name'
             )
         kept = files.table[[stem not in names for stem in stems]]
         MMLogger.get_current_instance().info(
-            f'{self.excluded}: {len(stems) - len(kept):,} of {len(stems):,} images left out'
+            f'{printable(self.excluded)}: {len(stems) - len(kept):,} of {len(stems):,} images left out'
         )
         return FileList(files.names, kept)

@@ -35,8 +35,8 @@ def read_lines(path: str, backend_args: dict[str, Any] | None = None) -> Iterato
     for number, line in enumerate(content.removeprefix(BOM_UTF8).split(b'\n'), 1):
         text = line.strip()
         if b'\0' in text or b'\r' in text:
-            kind = 'a zero byte' if b'\0' in text else 'a carriage return within the line'
-            raise InputError(f'{printable(path)}: line {number}: expected text, got {kind}; save the file as UTF-8 text')
+            wrong = 'a carriage return within the line' if b'\r' in text else 'a zero byte'
+            raise InputError(f'{printable(path)}: line {number}: expected text, got {wrong}; save the file as UTF-8')
         if text:
             yield number, os.fsdecode(text)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import warnings
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, TimeoutError, wait
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, TimeoutError, wait
 from itertools import islice
 from typing import Any, NamedTuple
 
 import cv2
-from pebble import ProcessExpired, ProcessFuture, ProcessPool
+from pebble import ProcessExpired, ProcessPool
 
 # Calls that wait for a free process, so that none is ever idle.
 _QUEUED_PER_PROCESS = 16
@@ -29,7 +29,7 @@ class Lost(NamedTuple):
 
 def call_in_processes(
     function: Callable[[Any], Any], arguments: Iterable[Any], processes: int, limit: float
-) -> Iterator[tuple[Any, Any]]:
+) -> Generator[tuple[Any, Any], None, None]:
     """Call a function for every argument, one at a time in each of several processes.
 
     A process that ends, by a segmentation fault for example, costs its own call and is replaced. So is one whose call
@@ -46,7 +46,7 @@ def call_in_processes(
     """
     remaining = iter(arguments)
     pool = ProcessPool(processes, initializer=_start, initargs=[function])
-    pending: dict[ProcessFuture, Any] = {}
+    pending: dict[Future, Any] = {}
     try:
         while True:
             for argument in islice(remaining, processes * _QUEUED_PER_PROCESS - len(pending)):
@@ -60,7 +60,7 @@ def call_in_processes(
         pool.join()
 
 
-def _result_of(future: ProcessFuture, limit: float) -> Any:
+def _result_of(future: Future, limit: float) -> Any:
     try:
         return future.result()
     except TimeoutError:

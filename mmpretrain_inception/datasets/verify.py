@@ -19,8 +19,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import track
 
-from mmpretrain_inception.datasets.folder_scan import list_images
 from mmpretrain_inception.datasets.file_list import path_at
+from mmpretrain_inception.datasets.folder_scan import list_images
 from mmpretrain_inception.datasets.image_kinds import FORMATS, IMAGE_EXTENSIONS
 from mmpretrain_inception.datasets.process_calls import Lost, call_in_processes
 from mmpretrain_inception.datasets.transforms.load_image import LoadImage
@@ -146,7 +146,7 @@ def folder_source(folder: str) -> Source:
     """
     files = list_images(folder, [''], IMAGE_EXTENSIONS)
     if not len(files.table):
-        raise InputError(f'{printable(folder)}: expected images ({" ".join(IMAGE_EXTENSIONS)}), found none')
+        raise InputError(f'{printable(folder)}: expected images ({" ".join(sorted(IMAGE_EXTENSIONS))}), found none')
     paths = [os.path.join(folder, path_at(files, index)) for index in range(len(files.table))]
     return Source(folder, paths, LoadImage())
 

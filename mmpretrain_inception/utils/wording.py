@@ -11,13 +11,13 @@ _UNPRINTABLE = re.compile('[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u
 
 
 def printable(name: object) -> str:
-    """Return a name as text that every terminal, log and file can take, on one line.
+    r"""Return a name as text that every terminal, log and file can take, on one line.
 
     Args:
         name: A file name, class name or anything else from outside. Ordinary names come back as they are.
 
     Returns:
-        The name with control characters and undecodable bytes as escapes, for example ``caf\\xe9.jpg``.
+        The name with control characters and undecodable bytes as escapes, for example ``caf\xe9.jpg``.
     """
     return _UNPRINTABLE.sub(_escape, str(name))
 

@@ -26,8 +26,8 @@ def test_labels_follow_the_given_classes_where_one_is_missing(image_folder, tmp_
 @pytest.mark.parametrize(
     ('prefix', 'classes', 'message'),
     [
-        ('absent', None, 'absent: a folder with one folder of images a class was expected'),
-        ('val/ant', None, 'val/ant: one folder of images a class was expected, but it holds no folder'),
+        ('absent', None, 'absent: expected a folder with one folder of images for each class, found none'),
+        ('val/ant', None, 'val/ant: expected one folder of images for each class, but there is no folder in it'),
         ('val', ['ant', 'cat'], 'val: the model knows the classes ant, cat, but the folder also holds bee'),
     ],
 )
@@ -39,5 +39,5 @@ def test_folders_that_cannot_be_used(image_folder, prefix, classes, message):
 def test_a_folder_without_images(tmp_path):
     (tmp_path / 'ant').mkdir()
     (tmp_path / 'ant/readme.txt').write_text('no image')
-    with pytest.raises(InputError, match=re.escape(f'{tmp_path}: images (.bmp .jpeg .jpg')):
+    with pytest.raises(InputError, match=re.escape(f'{tmp_path}: expected images (.apng .bmp')):
         ImageFolder(str(tmp_path))

@@ -76,7 +76,7 @@ def test_one_line_says_how_many_were_left_out(imagenet):
     [
         (('2', '7'), r'excluded\.txt lists ILSVRC2012_val_00000007, which .*val/? does not hold'),
         (('8', '9', '10', '11', '12'), r'00000008, ILSVRC2012_val_00000009, ILSVRC2012_val_00000010 and 2 more'),
-        (('', ' '), r'excluded\.txt is empty, but a text file with one image a line was expected'),
+        (('', ' '), r'excluded\.txt is empty: expected one image a line, as a number or a file name'),
     ],
 )
 def test_lists_that_cannot_be_used(imagenet, lines, message):

@@ -79,7 +79,7 @@ def test_broken_files_are_found_at_their_positions_with_what_is_known(image_fold
     assert [image.path for image in found.values()] == broken == [source.paths[index] for index in found]
     empty, text, cut = found.values()
     assert (empty.reason, empty.bytes, empty.format) == ('the file is empty', 0, None)
-    assert text.reason == 'it is no image of a known format'
+    assert text.reason == 'it is not an image of a known format'
     assert cut == BrokenImage(cut.path, cut.reason, os.path.getsize(cut.path), 'JPEG', 'RGB', 80, 90)
     assert 'truncated' in cut.reason
 
@@ -101,7 +101,7 @@ def test_files_are_decoded_as_the_pipeline_does(image_folder):
     source = folder_source(str(image_folder))
     assert find_broken(source.paths[:3], source.load, 1) == {}
     found = find_broken(source.paths[:3], LoadImage(max_pixels=90 * 80 - 1), 1)
-    assert [image.reason for image in found.values()] == ['at most 7,199 pixels were expected, but it has 80 x 90'] * 3
+    assert [image.reason for image in found.values()] == ['expected at most 7,199 pixels, got 80 x 90'] * 3
 
 
 def test_a_folder_is_walked_once_by_endings_at_any_depth(tmp_path):
@@ -114,7 +114,7 @@ def test_a_folder_is_walked_once_by_endings_at_any_depth(tmp_path):
 
 
 def test_a_folder_without_images(tmp_path):
-    with pytest.raises(InputError, match=r'images .* were expected, but there is none'):
+    with pytest.raises(InputError, match=r'expected images \(.*\), found none'):
         folder_source(str(tmp_path))
 
 
@@ -137,7 +137,7 @@ def test_a_config_gives_the_files_of_its_datasets_once_with_their_loading(image_
 
 def test_a_dataset_without_files_is_refused(image_folder):
     bare = {**dataset(image_folder, 'train'), 'pipeline': []}
-    with pytest.raises(InputError, match='train: a dataset of image files was expected'):
+    with pytest.raises(InputError, match='train: expected a dataset of image files'):
         config_sources(Config(dict(train_dataloader=dict(dataset=bare))))
 
 

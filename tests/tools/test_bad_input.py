@@ -82,7 +82,7 @@ def test_a_checkpoint_that_is_not_one(tool, tmp_path, option):
 
 def test_imagenet_that_is_not_there(tool):
     result = tool('train.py', CONFIGS / 'inception-v3_8xb32_in1k.py')
-    assert_refused(result, 1, 'data/imagenet/train: a folder with one folder of images a class was expected')
+    assert_refused(result, 1, 'data/imagenet/train: expected a folder with one folder of images for each class')
 
 
 def test_a_checkpoint_that_does_not_exist(tool):

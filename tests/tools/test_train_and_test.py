@@ -143,7 +143,7 @@ def test_own_images_train_with_their_classes_and_test(tool, tmp_path, image_fold
         (image_folder / name).rename(tmp_path / name.replace('/', '-'))
     result = tool('test.py', config, 'work/epoch_1.pth', '--data', image_folder, '--out', 'predictions.pkl', *small)
     assert result.returncode == 0, result.stderr
-    assert 'no image of ant' in result.stdout
+    assert 'no images of ant' in result.stdout
 
 
 def test_fine_tuning_takes_a_checkpoint_with_other_classes(trained, tool, image_folder, tmp_path):

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from support import CONFIGS, REPOSITORY
@@ -34,7 +35,7 @@ def test_broken_files_of_a_config_are_named_and_reported(tool, image_folder, tmp
     assert (report['files'], report['broken']) == (36, 2)
     assert [(image['path'], image['reason']) for image in report['images']] == [
         (str(image_folder / 'train/ant/0.jpg'), 'the file is empty'),
-        (str(image_folder / 'val/bee/1.jpg'), 'it is no image of a known format'),
+        (str(image_folder / 'val/bee/1.jpg'), 'it is not an image of a known format'),
     ]
     # Of the second run, which refuses all images for validation, and for testing besides with their own limit.
     assert '48 files checked, 14 broken' in result.stdout
@@ -46,7 +47,7 @@ def test_broken_files_of_a_config_are_named_and_reported(tool, image_folder, tmp
     ('arguments', 'status', 'message'),
     [
         (['nowhere'], 2, 'nowhere: a config file was expected'),
-        (['.'], 1, r'\.: images \(.*\) were expected, but there is none'),
+        (['.'], 1, r'\.: expected images \(.*\), found none'),
         (['.', '--out', 'r.csv'], 2, 'a file ending in .json or .txt was expected'),
         (['.', '--workers', '0'], 2, 'at least 1 was expected'),
         ([FOLDER], 2, 'needs --data DIR'),
@@ -59,26 +60,64 @@ def test_wrong_calls(tool, arguments, status, message):
     assert 'Traceback' not in result.stderr
 
 
-def test_ctrl_c_ends_it_with_all_its_processes(image_folder):
-    pipe = image_folder / 'train/ant/pipe.jpg'
-    os.mkfifo(pipe)
-    command = [sys.executable, REPOSITORY / 'tools/verify_dataset.py', image_folder, '--workers', '2']
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
-        # A process waits for its content as long as it is held open here.
-        writer = hold_open(pipe)
-        os.killpg(process.pid, signal.SIGINT)
-        assert process.wait(timeout=60) == 130
-        assert 'Traceback' not in process.stderr.read()
-    os.close(writer)
-    with pytest.raises(ProcessLookupError):
-        os.killpg(process.pid, 0)
+@pytest.fixture
+def slow_folder(image_folder):
+    """A text file of 12 million numbers, which Pillow decodes for many seconds."""
+    (image_folder / 'train/ant/slow.ppm').write_bytes(b'P3 2000 2000 255\n' + b'0 ' * 12_000_000)
+    return image_folder
 
 
-def hold_open(pipe):
-    """Open a pipe as soon as there is a reader."""
+def children_of(process):
+    """Return the two processes that decode, as soon as both are there."""
     for _ in range(1200):
-        try:
-            return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
-        except OSError:
-            time.sleep(0.1)
-    raise AssertionError('nobody reads the pipe')
+        tasks = Path(f'/proc/{process.pid}/task').glob('*/children')
+        children = [int(child) for task in tasks for child in task.read_text().split()]
+        if len(children) == 2:
+            time.sleep(1)
+            return children
+        time.sleep(0.1)
+    raise AssertionError('nothing is decoded')
+
+
+def ends(process):
+    for _ in range(600):
+        if not Path(f'/proc/{process}').exists():
+            return True
+        time.sleep(0.1)
+    return False
+
+
+@pytest.mark.parametrize(('kill', 'status'), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
+def test_however_it_ends_no_process_stays(slow_folder, kill, status):
+    command = [sys.executable, REPOSITORY / 'tools/verify_dataset.py', slow_folder, '--workers', '2']
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+        children = children_of(process)
+        if kill == signal.SIGINT:  # as from a terminal, to all of them
+            os.killpg(process.pid, kill)
+        else:
+            process.kill()
+        assert process.wait(timeout=60) == status
+        assert 'Traceback' not in process.stderr.read()
+    assert all(ends(child) for child in children)
+
+
+def test_names_that_no_terminal_can_show_are_escaped_and_reported_exactly(tool, image_folder, tmp_path):
+    names = [b'caf\xe9.jpg', b'\x1b[31mred.jpg', b'[bold]x[.jpg', 'Ünï.jpg'.encode()]
+    folder = os.path.join(os.fsencode(tmp_path), b'bad\xff[', b']')
+    os.mkdir(os.path.dirname(folder))
+    os.rename(image_folder, folder)
+    for name in names:
+        with open(os.path.join(folder, b'val', name), 'wb'):
+            pass
+    for out in ('r.txt', 'r.json'):
+        result = tool('verify_dataset.py', os.fsdecode(folder), '--out', out)
+        assert result.returncode == 1
+        assert 'Traceback' not in result.stderr
+        assert '40 files checked, 4 broken' in result.stdout
+        assert f'{tmp_path}/bad\\xff[/]/val/caf\\xe9.jpg: the file is empty\n' in result.stdout
+        assert r'val/\x1b[31mred.jpg: the file is empty' in result.stdout
+        assert 'val/Ünï.jpg: the file is empty' in result.stdout
+    paths = sorted(os.path.join(folder, b'val', name) for name in names)
+    assert (tmp_path / 'r.txt').read_bytes() == b''.join(path + b'\n' for path in paths)
+    report = json.loads((tmp_path / 'r.json').read_text())
+    assert [os.fsencode(image['path']) for image in report['images']] == paths

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-# Progressive files of libjpeg have 10 scans, and mozjpeg writes a few more. Each scan costs a pass over the whole image,
-# however few bytes it takes in the file. libtiff has the same limit for JPEG data within TIFF files.
+# Progressive files of libjpeg have 10 scans, and mozjpeg writes a few more. Each scan costs a pass over the whole
+# image, however few bytes it takes in the file. libtiff has the same limit for JPEG data within TIFF files.
 MAX_SCANS = 100
 
 _START_OF_SCAN = 0xDA

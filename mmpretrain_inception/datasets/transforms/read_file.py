@@ -45,7 +45,7 @@ def read_file(path: str, backend_args: dict[str, Any] | None, max_pixels: int) -
             raise ValueError(_NO_FILE)
         limit = max_pixels * _BYTES_PER_PIXEL + _BYTES_BESIDES
         if status.st_size > limit:
-            raise ValueError(f'expected at most {limit:,} bytes for {max_pixels:,} pixels, got {status.st_size:,} bytes')
+            raise ValueError(f'expected at most {limit:,} bytes for {max_pixels:,} pixels, got {status.st_size:,}')
         return file.read(status.st_size)
 
 

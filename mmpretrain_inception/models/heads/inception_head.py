@@ -172,9 +172,7 @@ class InceptionHead(LinearClsHead):
             losses.update({f'accuracy_top-{k}': accuracy for k, accuracy in zip(self.topk, accuracies)})
         return losses
 
-    def predict(
-        self, feats: Sequence[Tensor], data_samples: list[DataSample | None] | None = None
-    ) -> list[DataSample]:
+    def predict(self, feats: Sequence[Tensor], data_samples: list[DataSample | None] | None = None) -> list[DataSample]:
         """Return the samples, each with the softmax as ``pred_score`` and the best class as ``pred_label``.
 
         Args:

@@ -178,8 +178,8 @@ def test_a_jpeg_file_ends_at_its_marker_and_not_at_that_of_a_thumbnail(tmp_path,
     [
         (None, 'No such file or directory'),
         (b'', 'the file is empty'),
-        (b'no image at all' * 20, 'it is no image of a known format'),
-        (b'%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n', 'it is no image of a known format'),
+        (b'no image at all' * 20, 'it is not an image of a known format'),
+        (b'%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n', 'it is not an image of a known format'),
     ],
 )
 def test_files_without_an_image_are_named(tmp_path, content, reason):
@@ -198,7 +198,7 @@ def test_a_folder_is_no_image(tmp_path):
 
 def test_pixels_of_32_bits_have_no_range(tmp_path):
     Image.fromarray(np.linspace(0, 1, 400, dtype=np.float32).reshape(20, 20)).save(tmp_path / 'float.tif')
-    with pytest.raises(BrokenImageError, match='8 or 16 bits were expected, but it has 32 bits'):
+    with pytest.raises(BrokenImageError, match='expected pixels of 8 or 16 bits, got 32 bits'):
         load_image(str(tmp_path / 'float.tif'))
 
 
@@ -209,7 +209,7 @@ def test_more_pixels_than_the_limit_are_refused(tmp_path, name, backend):
     path = written(tmp_path, name, picture, **settings)
     pixels = SIZE[0] * SIZE[1]
     assert load_image(path, backend=backend, max_pixels=pixels).shape == (60, 97, 3)
-    with pytest.raises(BrokenImageError, match=f'at most {pixels - 1:,} pixels were expected, but it has 97 x 60'):
+    with pytest.raises(BrokenImageError, match=f'expected at most {pixels - 1:,} pixels, got 97 x 60'):
         load_image(path, backend=backend, max_pixels=pixels - 1)
 
 
@@ -224,7 +224,7 @@ def test_the_limit_is_found_in_the_header_before_anything_is_decoded(tmp_path, n
     else:
         content[6:10] = side.to_bytes(2, 'little') * 2
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(BrokenImageError, match=r'pixels were expected|exceeds limit'):
+    with pytest.raises(BrokenImageError, match=r'expected at most 89,478,485 pixels|exceeds limit'):
         load_image(str(tmp_path / name))
 
 
@@ -267,7 +267,7 @@ def test_an_image_that_an_inferencer_has_loaded_passes(tmp_path):
 
 @pytest.mark.parametrize('wrong', [dict(color_type='grayscale'), dict(imdecode_backend='turbojpeg')])
 def test_unknown_settings_are_refused(wrong):
-    with pytest.raises(InputError, match=r'was expected, but (grayscale|turbojpeg) came'):
+    with pytest.raises(InputError, match=r'expected .*, got (grayscale|turbojpeg)'):
         LoadImage(**wrong)
 
 

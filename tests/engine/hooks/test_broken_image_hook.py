@@ -46,7 +46,7 @@ def test_each_file_is_named_once_listed_and_counted(runner, tmp_path):
     see(hook, runner, 'a.jpg: cut short', 'b.jpg: empty')
     see(hook, runner, 'b.jpg: empty')
     see(hook, runner, 'c.jpg: empty')
-    assert warned == [f'{text}; another image takes its place' for text in open_list(tmp_path)]
+    assert warned == [f'{text}; replaced by another image' for text in open_list(tmp_path)]
     assert open_list(tmp_path) == ['a.jpg: cut short', 'b.jpg: empty', 'c.jpg: empty']
     assert runner.message_hub.get_scalar('train/broken_images').current() == 3
 

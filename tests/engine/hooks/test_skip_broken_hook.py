@@ -91,7 +91,7 @@ def test_a_test_of_broken_images_alone_is_an_error(test_run, image_folder):
 def test_a_dataset_that_joins_others_is_refused(image_folder):
     joined = ConcatDataset([ImageFolder(str(image_folder), 'val')])
     runner = SimpleNamespace(test_dataloader=SimpleNamespace(dataset=joined))
-    with pytest.raises(InputError, match='--skip-broken takes files out of a dataset, but ConcatDataset'):
+    with pytest.raises(InputError, match='--skip-broken: expected a dataset of files, got ConcatDataset'):
         SkipBrokenHook().before_test(runner)
 
 
