@@ -15,11 +15,11 @@ class Labels(NamedTuple):
 
     Attributes:
         values: One integer for each image; int64 of shape (images,). Empty if the labels are of another kind.
-        wrong: The first label that is no single integer. None: there is none.
+        wrong: Those that are no single integers.
     """
 
     values: NDArray[np.int64]
-    wrong: Any
+    wrong: list[Any]
 
 
 def labels_of(dataset: Any) -> Labels | None:
@@ -52,12 +52,12 @@ def _leaf_labels(dataset: Any) -> Labels | None:
     if 'gt_label' not in first or 'gt_score' in first:
         return None
     if isinstance(dataset, FileListDataset):
-        return Labels(dataset.get_gt_labels(), None)
+        return Labels(dataset.get_gt_labels(), [])
     labels = [dataset.get_data_info(index).get('gt_label') for index in range(len(dataset))]
     wrong = [label for label in labels if not _is_integer(label)]
     if wrong:
-        return Labels(np.empty(0, np.int64), wrong[0])
-    return Labels(np.array([np.asarray(label).item() for label in labels], np.int64), None)
+        return Labels(np.empty(0, np.int64), wrong)
+    return Labels(np.array([np.asarray(label).item() for label in labels], np.int64), [])
 
 
 def _is_integer(label: Any) -> bool:
@@ -66,14 +66,11 @@ def _is_integer(label: Any) -> bool:
 
 
 def _select(labels: Labels, indices: Any) -> Labels:
-    if labels.wrong is not None:
-        return labels
-    return Labels(labels.values[np.asarray(indices, np.int64)], None)
+    return labels if labels.wrong else Labels(labels.values[np.asarray(indices, np.int64)], [])
 
 
 def _joined(parts: list[Labels | None]) -> Labels | None:
     known = [part for part in parts if part is not None]
     if not known:
         return None
-    wrong = next((part.wrong for part in known if part.wrong is not None), None)
-    return Labels(np.concatenate([part.values for part in known]), wrong)
+    return Labels(np.concatenate([part.values for part in known]), [label for part in known for label in part.wrong])

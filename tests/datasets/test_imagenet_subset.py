@@ -89,3 +89,32 @@ def test_files_that_cannot_be_read(imagenet, name):
     (imagenet / 'binary.txt').write_bytes(b'\xff\xfe\x00\x81')
     with pytest.raises(InputError, match=f'{name} cannot be read: '):
         ImageNetSubset(excluded=str(imagenet / name), data_root=str(imagenet), split='val')
+
+
+@pytest.mark.parametrize(
+    'content',
+    [
+        b'\xef\xbb\xbf2\r\n5\r\n',
+        b'\xef\xbb\xbfILSVRC2012_val_00000002.JPEG\r\n\r\n 5\t\r\n',
+        b'2  \n\t5',
+    ],
+)
+def test_lists_of_every_editor_are_read(imagenet, content):
+    (imagenet / 'excluded.txt').write_bytes(content)
+    dataset = ImageNetSubset(excluded=str(imagenet / 'excluded.txt'), data_root=str(imagenet), split='val')
+    assert labels_of(dataset) == [0, 2, 3, 5]
+
+
+@pytest.mark.parametrize(
+    ('content', 'message'),
+    [
+        (b'2\ncaf\xe9.JPEG\n', r'lists caf\\xe9, which .* does not hold'),
+        (b'9' * 5000, r'lists 9999'),
+        (b'2\x005', r'line 1: expected text, got a zero byte'),
+        (b'2\r5\r', r'line 1: expected text, got a carriage return within the line'),
+    ],
+)
+def test_lists_that_are_no_text_are_refused(imagenet, content, message):
+    (imagenet / 'excluded.txt').write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        ImageNetSubset(excluded=str(imagenet / 'excluded.txt'), data_root=str(imagenet), split='val')

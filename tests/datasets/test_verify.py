@@ -20,6 +20,7 @@ from mmpretrain_inception.datasets.verify import (
     write_report,
 )
 from mmpretrain_inception.errors import InputError
+from mmpretrain_inception.utils.wording import printable
 
 
 def act(argument):
@@ -163,3 +164,54 @@ def test_a_name_that_is_no_text_is_reported(tmp_path):
         pass
     write_report(str(tmp_path / 'r.txt'), 1, list(find_broken([path], LoadImage(), 1).values()))
     assert (tmp_path / 'r.txt').read_bytes() == os.fsencode(path) + b'\n'
+
+
+def test_pipes_and_missing_files_are_named_and_never_waited_for(tmp_path):
+    os.mkfifo(tmp_path / 'pipe.jpg')
+    (tmp_path / 'gone.jpg').symlink_to(tmp_path / 'unmounted.jpg')
+    (tmp_path / 'folder.jpg').mkdir()
+    cv2.imwrite(str(tmp_path / 'folder.jpg/1.png'), np.zeros((9, 9, 3), np.uint8))
+    source = folder_source(str(tmp_path))
+    assert len(source.paths) == 3
+    found = find_broken(source.paths, source.load, 2, limit=5)
+    assert [(os.path.basename(image.path), image.reason) for image in found.values()] == [
+        ('gone.jpg', 'No such file or directory'),
+        ('pipe.jpg', 'expected a file, got a device, pipe or socket'),
+    ]
+
+
+@pytest.mark.parametrize('title', ['[/]', '[bold', 'caf\udce9', '\x1b[31m', 'a' * 300 + '[/red]'])
+def test_a_title_is_shown_as_it_is(image_folder, title, capfd):
+    source = folder_source(str(image_folder / 'val'))
+    assert find_broken(source.paths, source.load, 1, title) == {}
+    assert printable(title)[-6:] in capfd.readouterr().err
+
+
+def test_a_list_without_files_has_no_broken_ones():
+    assert find_broken([], LoadImage(), 2) == {}
+
+
+def test_a_path_with_a_line_break_is_not_written_as_two(tmp_path):
+    paths = ['a.jpg', 'b\n/etc/passwd.jpg', 'c.jpg']
+    broken = [BrokenImage(path, 'e', None, None, None, None, None) for path in paths]
+    with pytest.raises(InputError, match=r'r\.txt lacks b\\n/etc/passwd\.jpg: .* write a \.json file'):
+        write_report(str(tmp_path / 'r.txt'), 3, broken)
+    assert (tmp_path / 'r.txt').read_text() == 'a.jpg\nc.jpg\n'
+    write_report(str(tmp_path / 'r.json'), 3, broken)
+    assert [image['path'] for image in json.loads((tmp_path / 'r.json').read_text())['images']] == paths
+
+
+def test_the_function_need_not_be_picklable_and_what_it_raises_goes_on():
+    def fail(argument):
+        raise KeyError(argument)
+
+    with pytest.raises(KeyError, match='a'):
+        list(call_in_processes(fail, ['a'], 1, limit=60))
+
+
+def test_as_many_crashes_as_there_are_processes_end(tmp_path):
+    results = dict(call_in_processes(act, ['crash', 'leave', 'a', 'b'], 4, limit=60))
+    assert results == {'crash': Lost('the decoder crashed (SIGSEGV)'), 'leave': LEFT, 'a': 'A', 'b': 'B'}
+
+
+LEFT = Lost('the decoder crashed (exit status 7)')

@@ -57,11 +57,12 @@ class LabelCheckHook(Hook):
 
 
 def _refuse_wrong(labels: Labels, where: str, num_classes: int) -> None:
-    if labels.wrong is not None:
-        several = np.ndim(labels.wrong) > 0 and np.size(labels.wrong) != 1
+    if labels.wrong:
+        first = labels.wrong[0]
+        several = np.ndim(first) > 0 and np.size(first) != 1
         remedy = f'; {SEVERAL_LABELS}' if several else ''
         raise InputError(
-            f'InceptionHead: expected one label for each image, an integer, but {where} holds {labels.wrong!r}{remedy}'
+            f'InceptionHead: expected one label for each image, an integer, but {where} holds {first!r}{remedy}'
         )
     if not len(labels.values):
         return

@@ -1,12 +1,14 @@
 import io
 import os
 import re
+import socket
 import zlib
 
 import cv2
 import numpy as np
 import pytest
 from mmengine.dataset import Compose
+from mmengine.fileio import BaseStorageBackend, register_backend
 from mmpretrain.registry import TRANSFORMS
 from PIL import Image
 
@@ -298,3 +300,103 @@ def test_a_file_that_may_not_be_read_is_named(tmp_path):
     os.chmod(path, 0)
     with pytest.raises(BrokenImageError, match='Permission denied'):
         load_image(path)
+
+
+def with_scans(count):
+    """A progressive JPEG file with the scans of libjpeg, the last one repeated up to ``count`` scans."""
+    content = content_of('progressive.jpg')
+    starts = [match.start() for match in re.finditer(b'\xff\xda', content)]
+    return content[:-2] + content[starts[-1] : -2] * (count - len(starts)) + content[-2:]
+
+
+@pytest.mark.parametrize('backend', BACKENDS)
+def test_a_jpeg_file_has_at_most_a_hundred_scans(tmp_path, backend):
+    path = tmp_path / 'scans.jpg'
+    path.write_bytes(with_scans(100))
+    assert load_image(str(path), backend=backend).shape == (60, 97, 3)
+    for content in (with_scans(101), with_scans(3000), hidden_scans(300)):
+        path.write_bytes(content)
+        with pytest.raises(BrokenImageError, match='expected at most 100 scans in a progressive JPEG file, got more'):
+            load_image(str(path), backend=backend)
+
+
+def hidden_scans(count):
+    """The same behind a comment that pretends that the image ends."""
+    content = with_scans(count)
+    second = [match.start() for match in re.finditer(b'\xff\xda', content)][1]
+    return content[:second] + b'\xff\xfe\x00\x06\xff\xd9\xff\xd9' + content[second:]
+
+
+@pytest.mark.parametrize('backend', BACKENDS)
+def test_what_looks_like_scans_beside_the_image_does_not_count(tmp_path, backend):
+    content = content_of('progressive.jpg')
+    path = tmp_path / 'phone.jpg'
+    comment = b'\xff\xfe' + (2 + 2 * 5000).to_bytes(2, 'big') + b'\xff\xda' * 5000
+    path.write_bytes(content[:2] + comment + content[2:] + b'\xff\xda' * 5000)  # a film, as phones append it
+    np.testing.assert_array_equal(load_image(str(path), backend=backend), pillow(path))
+
+
+@pytest.mark.parametrize('name', ['sparse.png', 'sparse.jpg', 'sparse.webp'])
+def test_a_file_larger_than_any_image_is_refused_before_it_is_read(tmp_path, name):
+    path = tmp_path / name
+    path.write_bytes(content_of('colour.png'))
+    os.truncate(path, 3 * 2**30)
+    limit = 8 * 89_478_485 + 2**26
+    with pytest.raises(BrokenImageError, match=f'expected at most {limit:,} bytes .* got 3,221,225,472'):
+        load_image(str(path))
+    os.truncate(path, 8 * 10_000 + 2**26)
+    assert load_image(str(path), max_pixels=10_000).shape == (60, 97, 3)
+
+
+@pytest.mark.skipif(not hasattr(os, 'mkfifo'), reason='no named pipes on this system')
+@pytest.mark.parametrize('kind', ['pipe', 'socket', 'device', 'link to a device', 'link to a pipe'])
+def test_what_is_no_file_is_refused_at_once(tmp_path, kind, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # names of sockets are short
+    path = tmp_path / 'x.jpg'
+    if kind == 'device':
+        path = '/dev/zero'
+    elif kind == 'link to a device':
+        path.symlink_to('/dev/zero')
+    elif kind == 'socket':
+        socket.socket(socket.AF_UNIX).bind('x.jpg')
+    elif kind == 'pipe':
+        os.mkfifo(path)
+    else:
+        os.mkfifo('pipe')
+        path.symlink_to('pipe')
+    with pytest.raises(BrokenImageError, match='expected a file, got a device, pipe or socket'):
+        load_image(str(path))
+
+
+def test_a_link_into_itself_and_a_name_that_cannot_be_are_refused(tmp_path):
+    (tmp_path / 'x.jpg').symlink_to('x.jpg')
+    with pytest.raises(BrokenImageError, match='Too many levels of symbolic links'):
+        load_image(str(tmp_path / 'x.jpg'))
+    with pytest.raises(BrokenImageError, match=r'a\\x00b\.jpg: embedded null byte'):
+        load_image('a\0b.jpg')
+
+
+def test_a_name_that_is_no_text_is_loaded_and_named_as_escapes(tmp_path):
+    path = os.fsdecode(os.path.join(os.fsencode(tmp_path), b'caf\xe9\n.png'))
+    os.rename(written(tmp_path, 'colour.png'), path)
+    assert load_image(path).shape == (60, 97, 3)
+    with open(path, 'wb'):
+        pass
+    with pytest.raises(BrokenImageError) as caught:
+        load_image(path)
+    assert str(caught.value) == rf'{tmp_path}/caf\xe9\n.png: the file is empty'
+
+
+def test_other_file_backends_read_as_they_do(tmp_path):
+    path = written(tmp_path, 'colour.png')
+
+    @register_backend('upside_down', force=True)
+    class UpsideDown(BaseStorageBackend):
+        def get(self, filepath):
+            with open(filepath[::-1], 'rb') as file:
+                return file.read()
+
+        def get_text(self, filepath):
+            raise NotImplementedError
+
+    np.testing.assert_array_equal(load_image(path[::-1], dict(backend='upside_down')), pillow(path))
