@@ -4,8 +4,8 @@
 
 It trains the published model with its auxiliary classifier and SGD with momentum. Every measurement is a new process:
 it builds the model and the optimizer, notes its resident memory, runs three steps (the optimizer has state from the
-second on), and reports the peak of the resident memory minus what it noted. This includes gradients and momentum, 2 x 109 MB,
-but not the parameters. Linux only: the numbers come from /proc/self/status.
+second on), and reports the peak of the resident memory minus what it noted. This includes gradients and momentum, 2 x
+109 MB, but not the parameters. Linux only: the numbers come from /proc/self/status.
 """
 
 from __future__ import annotations

@@ -21,8 +21,8 @@ CLASSES = tuple('0123456789')
 def write_digits(folder: str | os.PathLike[str]) -> None:
     """Write scikit-learn's digits as ``folder/{train,val}/<digit>/*.png``; do nothing if ``folder`` exists.
 
-    Of each digit every fifth sample goes to ``val``: 1,442 images for training, 355 for validation, 8 x 8 pixels each.
-    The folder appears whole or not at all.
+    Every fifth sample of each digit goes to ``val``: 1,442 images for training, 355 for validation, 8 x 8 pixels each.
+    The folder is created completely or not at all.
 
     Args:
         folder: Where to write.
@@ -30,7 +30,7 @@ def write_digits(folder: str | os.PathLike[str]) -> None:
     folder = Path(folder)
     if folder.exists():
         return
-    from sklearn.datasets import load_digits  # slow to import, and needed once
+    from sklearn.datasets import load_digits  # slow to import, and only needed once
 
     digits = load_digits()
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -44,7 +44,7 @@ def write_digits(folder: str | os.PathLike[str]) -> None:
         try:
             os.rename(f'{temporary}/digits', folder)
         except OSError:
-            # Another process was first.
+            # Another process was faster.
             if not folder.is_dir():
                 raise
             shutil.rmtree(f'{temporary}/digits')
@@ -54,7 +54,7 @@ def write_digits(folder: str | os.PathLike[str]) -> None:
 class Digits(ImageFolder):
     """The 1,797 digits of scikit-learn's ``load_digits``, written as PNG files on first use.
 
-    Files, rather than arrays, so that training on them goes the way of the data of ImageNet.
+    They are files and not arrays, so that training uses the same code as for ImageNet.
 
     Args:
         data_root: Folder for the files. Defaults to 'data/digits'.

@@ -1,4 +1,4 @@
-"""How far an exported file is from the model that it came from."""
+"""Compare an exported file with its model."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from mmpretrain_inception.deploy.contract import Contract
 from mmpretrain_inception.deploy.network import ExportedNetwork
 from mmpretrain_inception.errors import InputError
 
-# Largest difference of a logit, relative to the largest logit. fp32 leaves the order of additions; the others allow
-# several times what a trained Inception V3 shows (docs/deploy.md), and less than what a layer computed wrongly does.
+# Largest difference of a logit, relative to the largest logit. In fp32 only the order of additions differs. The others
+# allow several times the difference of a trained Inception V3 (docs/deploy.md), and less than a wrong layer causes.
 BOUNDS = {'fp32': 1e-4, 'fp16': 1e-2, 'bf16': 0.05, 'int8': 0.25}
 _NOISE_IMAGES = 4
 
@@ -24,7 +24,7 @@ class Difference:
     """The comparison of two sets of logits.
 
     Attributes:
-        relative: Largest difference over the largest absolute logit.
+        relative: Largest difference, divided by the largest absolute logit.
         agreement: Share of images with the same best class.
         images: Number of images.
     """
@@ -34,16 +34,16 @@ class Difference:
     images: int
 
     def check(self, precision: str) -> None:
-        """Refuse a difference above the precision's bound.
+        """Check the difference against the bound for a precision.
 
         Raises:
-            InputError: If it is above, or not a number.
+            InputError: If it is larger, or NaN.
         """
         bound = BOUNDS[precision]
         if not self.relative <= bound:
             raise InputError(
-                f'the exported {precision} network differs from the model by {self.relative:.2g} of the largest logit, '
-                f'but at most {bound:g} was expected; nothing was written'
+                f'exported {precision} network: expected a difference of at most {bound:g} of the largest logit, '
+                f'got {self.relative:.2g}; nothing was written'
             )
 
     def __str__(self) -> str:
@@ -63,7 +63,7 @@ def compare_logits(found: np.ndarray, expected: np.ndarray) -> Difference:
 
 
 def run_in_batches(run: Callable[[np.ndarray], np.ndarray], images: np.ndarray) -> np.ndarray:
-    """Run a network in batches of 1, 3 and up to 32, which shows that its batch size is free."""
+    """Run a network in batches of 1, 3 and up to 32, which also tests that any batch size works."""
     starts = [0, 1, *range(4, len(images), 32), len(images)]
     return np.concatenate([run(images[start:end]) for start, end in pairwise(starts)])
 
@@ -79,7 +79,7 @@ def reference(network: ExportedNetwork) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def noise(contract: Contract) -> np.ndarray:
-    """Return images of random pixels in the form of a contract, the same ones each time."""
+    """Return images of random pixels in the format of a contract, the same ones each time."""
     pixels = np.random.default_rng(0).integers(0, 256, (_NOISE_IMAGES, *contract.image_shape), dtype=np.uint8)
     if contract.with_preprocess:
         return pixels

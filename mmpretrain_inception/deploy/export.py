@@ -1,4 +1,4 @@
-"""Writing a model for a runtime."""
+"""Export a model to a file for a runtime."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from mmpretrain_inception.deploy.switch import switch_to_deploy
 from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.version import __version__
 
-# To compare int8 on.
+# How many calibration batches int8 is compared on.
 _CALIBRATION_IMAGES = 16
 
 
@@ -43,35 +43,35 @@ def export_model(
     calibration: Sequence[np.ndarray] | None = None,
     images: np.ndarray | None = None,
 ) -> Difference:
-    """Write a model as a file for a runtime, run the file, and keep it if it computes what the model does.
+    """Export a model, run the file, and keep it only if its outputs match the model's.
 
     Args:
-        model: mmpretrain's classifier, or any module from (N, 3, H, W) to logits, in any mode; it stays as it is.
-        path: The file. An older one is replaced at the end, by a whole new one.
+        model: An mmpretrain classifier, or any module from (N, 3, H, W) to logits, in any mode. It is not changed.
+        path: The file. An older one is replaced only when the new one is complete.
         to: ``onnx``, ``openvino`` or ``torch``.
-        contract: Form of the input, classes and origin; its precision and version are set here.
-        precision: Of weights and computation. Defaults to ``fp32``.
-        calibration: For int8, batches in the form of the contract that resemble what the network will see.
-        images: A batch to compare on, in the form of the contract, beside noise or, for int8, some of ``calibration``.
-            Defaults to None.
+        contract: Input format, classes and origin; precision and version are set here.
+        precision: Precision of weights and computation. Defaults to ``fp32``.
+        calibration: For int8, batches in the format of the contract that resemble later inputs.
+        images: A batch to compare on, in the format of the contract, in addition to noise or, for int8, to some of
+            ``calibration``. Defaults to None.
 
     Returns:
-        How far the file's logits are from the model's.
+        The difference between the file's logits and the model's.
 
     Raises:
-        UsageError: If runtime, precision and the file's ending do not go together.
+        UsageError: If runtime, precision and the ending of the file do not fit together.
         InputError: If a library is not installed, the file cannot be written, or its logits differ by more than the
             precision's bound.
     """
     path = Path(path).expanduser()
     backend = choose_backend(to, precision, path)
     contract = replace(contract, precision=precision, package_version=__version__)
-    # Noise lies outside of what int8 was calibrated on.
+    # int8 was not calibrated for noise.
     seen = calibration[:_CALIBRATION_IMAGES] if precision == 'int8' and calibration else [noise(contract)]
     compared = np.concatenate([*seen, *([] if images is None else [images])])
     expected = run_in_batches(reference(ExportedNetwork(model, contract)), compared)
     if expected.shape[1:] != (contract.num_classes,):
-        raise InputError(f'the contract names {contract.num_classes} classes, but the model has {expected.shape[1:]}')
+        raise InputError(f'expected {contract.num_classes} classes (contract), got logits of shape {expected.shape}')
     with _folder_beside(path) as folder:
         file = folder / path.name
         backend.module.write(switch_to_deploy(deepcopy(model)), file, contract, calibration)
@@ -83,7 +83,7 @@ def export_model(
 
 @contextmanager
 def _folder_beside(path: Path) -> Iterator[Path]:
-    """Make a folder on the file's disk, and remove it with all that is left in it."""
+    """Create a temporary folder on the same disk as the file, and remove it with its contents."""
     try:
         folder = tempfile.mkdtemp(prefix=f'.{path.name}.', dir=path.parent)
     except OSError as error:
@@ -97,6 +97,6 @@ def _folder_beside(path: Path) -> Iterator[Path]:
 
 
 def _publish(file: Path, path: Path, backend: Backend) -> None:
-    """Give a file its final name; what it refers to first."""
+    """Move a file to its final name; its second file first."""
     for suffix in filter(None, (backend.companion, backend.suffix)):
         os.replace(file.with_suffix(suffix), path.with_suffix(suffix))

@@ -1,4 +1,4 @@
-"""The libraries of the extra ``deploy``: imported when they are needed, and kept from chattering."""
+"""The libraries of the extra ``deploy``: imported when needed, and kept quiet."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from mmpretrain_inception.errors import InputError
 
-# What makes a library write errors only, once it is imported.
+# Makes a library log only errors.
 _SILENCERS = {
     'onnxruntime': lambda module: module.set_default_logger_severity(3),
     'nncf': lambda module: module.set_log_level(logging.ERROR),
@@ -35,7 +35,7 @@ def import_extra(name: str) -> Any:
             module = importlib.import_module(name)
     except ModuleNotFoundError as error:
         raise InputError(
-            f"this needs {error.name or name}, which is not installed; pip install 'mmpretrain-inception[deploy]'"
+            f"{error.name or name} is not installed; pip install 'mmpretrain-inception[deploy]'"
         ) from error
     _SILENCERS.get(name, lambda module: None)(module)
     return module
@@ -43,7 +43,7 @@ def import_extra(name: str) -> Any:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Drop warnings and what is logged below an error: converters remark on every layer, and on their own internals."""
+    """Suppress warnings and log messages below errors: converters comment on every layer and on their internals."""
     disabled = logging.root.manager.disable
     logging.disable(max(disabled, logging.WARNING))
     try:
@@ -55,8 +55,8 @@ def quiet() -> Iterator[None]:
 
 
 def _refuse_telemetry() -> None:
-    """Let OpenVINO and NNCF find no telemetry, which both take for not installed and do without.
+    """Make OpenVINO and NNCF believe that their telemetry is not installed; they work without it.
 
-    They would report each conversion to a server, unasked. It can go when they ask first.
+    Otherwise they report each conversion to a server without asking. This can be removed when they ask.
     """
     sys.modules.setdefault('openvino_telemetry', cast('ModuleType', None))

@@ -1,4 +1,4 @@
-"""The network as it is exported: images in, logits out."""
+"""The network that is exported: from images to logits."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class ExportedNetwork(nn.Module):
     """A classifier from the images of a contract to logits.
 
     Args:
-        model: mmpretrain's classifier, or any module that maps (N, 3, H, W) to logits. It is not changed.
-        contract: What comes in; with preprocessing, the images are normalised here, in float32.
-        dtype: Type that the model computes in. Defaults to float32.
+        model: An mmpretrain classifier, or any module from (N, 3, H, W) to logits. It is not changed.
+        contract: The input format; with preprocessing, the images are normalised here, in float32.
+        dtype: Data type of the computation. Defaults to float32.
     """
 
     mean: Tensor
@@ -51,7 +51,7 @@ class ExportedNetwork(nn.Module):
             return self.model(images)
         logits = self.model(images, mode='tensor')
         if not isinstance(logits, Tensor) or logits.ndim != 2:
-            raise InputError(f'a classifier is exported, whose logits are (N, classes), but {_described(logits)} came')
+            raise InputError(f'export: expected logits of shape (N, classes), got {_described(logits)}')
         return logits
 
 
@@ -62,9 +62,9 @@ def trace(network: ExportedNetwork) -> ExportedProgram:
         network: The network.
 
     Returns:
-        The program, simplified, and without the names of source files that PyTorch keeps for every layer.
+        The simplified program, without the names of source files that PyTorch stores for every layer.
     """
-    # Two images: one would be taken for a constant.
+    # Two images, because PyTorch treats a batch size of one as a constant.
     example = torch.zeros(2, *network.contract.image_shape, dtype=getattr(torch, network.contract.dtype))
     batch = torch.export.Dim('batch', min=1)
     with quiet(), torch.no_grad():

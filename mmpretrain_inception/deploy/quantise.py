@@ -1,14 +1,13 @@
-"""Post-training quantisation to int8 by NNCF, the same for every back-end that it knows.
+"""Post-training quantisation to int8 with NNCF, for all back-ends that it supports.
 
-Its options are those with which a network that was trained on small photographs kept the most predictions, of those
-that keep the speed (docs/deploy.md has the figures):
+These options kept the most predictions of a network trained on small photographs without losing speed (numbers in
+docs/deploy.md):
 
-* Ranges of activations by histogram. NNCF's default, the mean over images of their extremes, cuts off what is above it
-  in half of the images.
-* No bias correction: NNCF's fast one moved the logits more than quantisation had.
-* The first two convolutions, whose maps hold small differences of brightness, and the classifier stay in floating
+* Activation ranges from histograms. NNCF's default, the mean over images of their extremes, clips half of the images.
+* No bias correction: NNCF's fast one changed the logits more than quantisation did.
+* The first two convolutions, whose outputs have small differences of brightness, and the classifier stay in floating
   point. They are 4 % of the multiply-adds.
-* All eight bits of a weight. NNCF would leave one unused in the first layer for processors without VNNI.
+* All eight bits of each weight. NNCF leaves one unused in the first layer for processors without VNNI.
 """
 
 from __future__ import annotations
@@ -30,17 +29,17 @@ def quantize(model: Any, calibration: Sequence[np.ndarray] | None, layers: Seque
 
     Args:
         model: An ONNX or OpenVINO model.
-        calibration: Batches in the form of the model's input, on which the ranges of the activations are measured.
-        layers: Kind and name of each operation of the model, in the order of the computation.
+        calibration: Batches in the format of the model's input, to measure the ranges of activations.
+        layers: Type and name of each operation of the model, in order of execution.
 
     Returns:
-        A model of the same kind.
+        A model of the same type.
 
     Raises:
-        InputError: If there is no image to calibrate on.
+        InputError: If there are no calibration images.
     """
     if not calibration:
-        raise InputError('int8 needs images to calibrate on, but none came')
+        raise InputError('int8: expected images to calibrate on, got none')
     nncf = import_extra('nncf')
     ranges = import_extra('nncf.quantization.range_estimator').RangeEstimatorParametersSet
     options = import_extra('nncf.quantization.advanced_parameters')

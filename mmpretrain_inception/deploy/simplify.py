@@ -1,4 +1,4 @@
-"""What PyTorch's trace of a classifier holds beyond its arithmetic, taken out once for every back-end."""
+"""Simplify PyTorch's trace of a classifier, once for all back-ends."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _ATEN = torch.ops.aten
 
 
 def simplify(program: ExportedProgram) -> None:
-    """Remove dropout, and make one mean of a global average pool that is flattened, in place.
+    """Remove dropout, and replace global average pooling plus flattening by one mean, in place.
 
-    Converters turn the flattening into half a dozen operations that compute its shape from the batch size.
+    Converters would turn the flattening into half a dozen operations that compute a shape from the batch size.
 
     Args:
         program: The program of a network in evaluation mode.
@@ -34,7 +34,7 @@ def _is_global_pool(node: Node) -> bool:
 
 def _use_mean(flatten: Node) -> None:
     pool, *dims = flatten.args
-    # The program knows its output by name.
+    # The program refers to its output by name.
     is_output = any(user.op == 'output' for user in flatten.users)
     if not isinstance(pool, Node) or dims != [1] or is_output:
         return

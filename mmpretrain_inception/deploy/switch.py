@@ -1,4 +1,4 @@
-"""From the form in which a model is trained to the one in which it only predicts."""
+"""Switch a model from its training form to its deploy form, which only predicts."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from torch import nn
 
 
 def switch_to_deploy(model: nn.Module) -> nn.Module:
-    """Put a model into evaluation mode and every part of it that has one into its deploy form, in place.
+    """Switch every part of a model that has one to its deploy form, in place, and set evaluation mode.
 
-    The deploy form is mmpretrain's convention: a method ``switch_to_deploy`` that folds what only training needs. For
-    our classifiers batch norm goes into the convolutions and the auxiliary classifier goes away; predictions stay the
-    same up to rounding. A part that has no such form stays as it is.
+    The deploy form is mmpretrain's convention: a method ``switch_to_deploy`` that folds what only training needs. In
+    our classifiers, batch norm is folded into the convolutions and the auxiliary classifier is removed; predictions are
+    the same up to rounding. Parts without a deploy form are not changed.
 
     Args:
-        model: A classifier, ours or mmpretrain's; an ensemble, or what test-time augmentation or data parallelism
-            wraps. It cannot be trained on from there.
+        model: A classifier, ours or mmpretrain's, an ensemble, or a model inside test-time augmentation or data
+            parallelism. It cannot be trained afterwards.
 
     Returns:
         ``model`` itself.
     """
-    # mmpretrain's `eval()` may return None; and what a part makes anew is not in evaluation mode.
+    # mmpretrain's `eval()` may return None, and modules that a part creates are not in evaluation mode.
     model.eval()
     for part in deployable_parts(model):
         part.switch_to_deploy()  # type: ignore[operator]
@@ -28,9 +28,9 @@ def switch_to_deploy(model: nn.Module) -> nn.Module:
 
 
 def deployable_parts(model: nn.Module) -> list[nn.Module]:
-    """Return the outermost modules that have a deploy form and are not in it.
+    """Return the outermost modules that have a deploy form and are not yet in it.
 
-    A backbone of mmpretrain sees to its own blocks, some of which take no second call.
+    mmpretrain's backbones switch their own blocks, some of which fail on a second call.
     """
     if hasattr(model, 'switch_to_deploy'):
         return [] if getattr(model, 'deploy', False) else [model]

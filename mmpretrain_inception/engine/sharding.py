@@ -1,4 +1,4 @@
-"""Sharded training by mmengine, mended for today's torch and for CPUs."""
+"""mmengine's sharded training (FSDP), made to work with current torch and on CPUs."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from torch.distributed.fsdp import FullyShardedDataParallel as FSDP  # noqa: N81
 from mmpretrain_inception.registry import STRATEGIES
 from mmpretrain_inception.utils.atomic_file import atomic_path
 
-# mmengine and this module store state by the functions of FSDP that torch replaces by a newer interface.
+# mmengine and this module use functions of FSDP that torch is replacing by a newer interface.
 _DEPRECATED = r'FSDP.state_dict_type\(\) and FSDP.set_state_dict_type\(\) are being deprecated'
 
-# In every process, since what fits a checkpoint to a model asks the model for its state.
+# In every process, because fitting a checkpoint to the model needs its state.
 _WHOLE = dict(
     state_dict_type='FULL_STATE_DICT',
     state_dict_config=dict(type='FullStateDictConfig', offload_to_cpu=True),
@@ -28,14 +28,14 @@ _WHOLE = dict(
 
 @STRATEGIES.register_module()
 class FSDPStrategy(_FSDPStrategy):
-    """mmengine's ``FSDPStrategy`` that resumes on torch >= 2.1 and runs on CPUs.
+    """mmengine's ``FSDPStrategy`` that resumes with torch >= 2.1 and runs on CPUs.
 
-    mmengine 0.10.7 hands the optimizer's state to torch in an order of arguments that torch 2.1 removed, selects a GPU
-    whatever the machine has, stores tensors with attributes, which ``weights_only=True`` refuses, and writes
-    checkpoints in place. It can go when mmengine does none of these.
+    mmengine 0.10.7 passes the optimizer's state to torch in an order of arguments that torch 2.1 removed, always
+    selects a GPU, saves tensors with attributes, which ``weights_only=True`` refuses, and does not write checkpoints
+    atomically. This class can be removed when mmengine has fixed all four.
 
-    Takes the arguments of mmengine's class, but for ``state_dict_cfg``: checkpoints are whole ones, which every other
-    run and tool reads too.
+    Takes the arguments of mmengine's class except ``state_dict_cfg``: checkpoints are complete ones, which all tools
+    can read.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -45,7 +45,7 @@ class FSDPStrategy(_FSDPStrategy):
         if not torch.cuda.is_available():
             self.model_wrapper: dict[str, Any] = {**(self.model_wrapper or {}), 'device_id': 'cpu'}
         for parameter in model.parameters():
-            # torch 2.14 loads the state of an optimizer into parameters of another layout in the wrong order.
+            # torch 2.14 loads an optimizer's state in the wrong order for parameters in another memory format.
             parameter.data = parameter.data.contiguous()
         with warnings.catch_warnings():
             warnings.filterwarnings('ignore', message=_DEPRECATED)
@@ -55,20 +55,20 @@ class FSDPStrategy(_FSDPStrategy):
         """Return all parameters and buffers, in every process."""
         state_dict = super().model_state_dict()
         for name, tensor in state_dict.items():
-            # FSDP notes on its tensors that they are copies.
+            # FSDP sets an attribute on its tensors.
             state_dict[name] = tensor.detach()
         return state_dict
 
     def load_optim_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take this process's share of a whole optimizer's state."""
+        """Load this process's share of the complete optimizer state."""
         optimizer = self.optim_wrapper.optimizer
         self.optim_wrapper.load_state_dict(FSDP.optim_state_dict_to_load(self.model, optimizer, state_dict))
 
     def save_checkpoint(self, filename: str, **kwargs: Any) -> None:
-        """Save a whole checkpoint, atomically.
+        """Save a complete checkpoint, atomically.
 
         Raises:
-            InputError: If it cannot be written. An older one of that name is then as it was.
+            InputError: If it cannot be written. An older one of that name is unchanged.
         """
         # The main process writes for all.
         with atomic_path(filename) if is_main_process() else nullcontext(filename) as path:
@@ -77,7 +77,7 @@ class FSDPStrategy(_FSDPStrategy):
 
 
 def whole_state_dict(model: nn.Module) -> dict[str, Tensor]:
-    """Return the state dict of a model without its wrapper, in every process where :class:`FSDPStrategy` sharded it.
+    """Return the complete state dict of a model without its wrapper, in every process.
 
     Args:
         model: The model of a Runner.

@@ -1,4 +1,4 @@
-"""The cost of a model: parameters, multiply-adds, activations."""
+"""Parameters, FLOPs and activations of a model."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from mmpretrain.apis import get_model
 
 
 class Complexity(NamedTuple):
-    """What one image costs in evaluation.
+    """The cost of one image in evaluation.
 
     Attributes:
-        parameters: Trainable numbers in what evaluation runs, so without the auxiliary classifier.
-        auxiliary: Those of the auxiliary classifier.
+        parameters: Trainable parameters without the auxiliary classifier, which evaluation does not run.
+        auxiliary: Trainable parameters of the auxiliary classifier.
         multiply_adds: What papers and mmpretrain call FLOPs.
-        activations: Numbers that convolutions and linear layers put out.
-        table: The counts layer by layer.
+        activations: Number of outputs of convolutions and linear layers.
+        table: The counts for each layer.
     """
 
     parameters: int
@@ -30,17 +30,17 @@ class Complexity(NamedTuple):
 
 
 def count_complexity(cfg: Config, height: int, width: int) -> Complexity:
-    """Count with mmengine's counter, over backbone, neck and head in evaluation.
+    """Count the cost of backbone, neck and head in evaluation, with mmengine's counter.
 
     Args:
         cfg: A config with a ``model``.
-        height: Of the image, in pixels.
-        width: Of the image, in pixels.
+        height: Height of the image, in pixels.
+        width: Width of the image, in pixels.
     """
     model = get_model(cfg)
     image = torch.zeros(1, 3, height, width)
     flops, activations = (
-        # Both warn of operators that they do not count, and of the auxiliary classifier, which does not run.
+        # Both warn about operators that they do not count, and about the auxiliary classifier, which does not run.
         analyzer(model, image).unsupported_ops_warnings(False).uncalled_modules_warnings(False)
         for analyzer in (FlopAnalyzer, ActivationAnalyzer)
     )
@@ -55,13 +55,13 @@ def count_complexity(cfg: Config, height: int, width: int) -> Complexity:
 
 
 def format_complexity(counts: Complexity, height: int, width: int, table: bool = False) -> str:
-    """Say in a few lines what was counted and how much it is.
+    """Return the counts and what they include, in a few lines.
 
     Args:
         counts: The counts.
-        height: Of the image, in pixels.
-        width: Of the image, in pixels.
-        table: Whether to put the counts of each layer before them. Defaults to False.
+        height: Height of the image, in pixels.
+        width: Width of the image, in pixels.
+        table: Whether to start with the counts of each layer. Defaults to False.
     """
     lines = [
         f'Input:       3 x {height} x {width}',
@@ -69,8 +69,8 @@ def format_complexity(counts: Complexity, height: int, width: int, table: bool =
         f'FLOPs:       {counts.multiply_adds:,} ({counts.multiply_adds / 1e9:.3f} G)',
         f'Activations: {counts.activations:,} ({counts.activations / 1e6:.3f} M)',
         'Counted by mmengine: backbone, neck and head in evaluation. A FLOP is one multiply-add, as in papers;',
-        'convolutions, linear layers, normalisation (2 an element), global pooling; not ReLU, other pools.',
+        'Included: convolutions, linear layers, normalisation (2 per element), global pooling; not ReLU, other pools.',
     ]
     if counts.auxiliary:
-        lines.insert(2, f'  and in training {counts.auxiliary:,} of the auxiliary classifier')
+        lines.insert(2, f'  in training also {counts.auxiliary:,} of the auxiliary classifier')
     return '\n'.join([counts.table, *lines] if table else lines)

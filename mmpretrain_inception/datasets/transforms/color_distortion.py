@@ -1,7 +1,8 @@
-"""The colour distortion of Inception's TensorFlow code, on which mmpretrain's and torchvision's ``ColorJitter`` differ.
+"""The colour distortion of Inception's TensorFlow code.
 
-TensorFlow adds to the brightness where they multiply it, takes the contrast around each channel's own mean and the
-saturation in HSV, and rounds nowhere in between.
+mmpretrain's and torchvision's ``ColorJitter`` compute something else: TensorFlow adds to the brightness where they
+multiply it, changes the contrast around each channel's own mean and the saturation in HSV, and does not round in
+between.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from mmpretrain_inception.registry import TRANSFORMS
 
 Floats = NDArray[np.float32]
 
-# The four orders of slim's `distort_color`, of which each image gets one.
+# The four orders of slim's `distort_color`; each image gets one of them.
 _ORDERS = (
     ('brightness', 'saturation', 'hue', 'contrast'),
     ('saturation', 'brightness', 'contrast', 'hue'),
@@ -30,12 +31,12 @@ _ORDERS = (
 
 
 def adjust_brightness(image: Floats, delta: float) -> Floats:
-    """Add ``delta`` to every value, as ``tf.image.adjust_brightness``; the range is 0 to 1 in all four functions."""
+    """Add ``delta`` to every value, like ``tf.image.adjust_brightness``; images range from 0 to 1 in all functions."""
     return image + np.float32(delta)
 
 
 def adjust_contrast(image: Floats, factor: float) -> Floats:
-    """Multiply the distance from each channel's mean, as ``tf.image.adjust_contrast``."""
+    """Scale the distance from each channel's mean, like ``tf.image.adjust_contrast``."""
     mean = np.array(cv2.mean(image)[:3], np.float32)
     changed = image - mean
     changed *= np.float32(factor)
@@ -44,30 +45,30 @@ def adjust_contrast(image: Floats, factor: float) -> Floats:
 
 
 def adjust_saturation(image: Floats, factor: float) -> Floats:
-    """Multiply HSV's saturation and clip it at 1, as ``tf.image.adjust_saturation``.
+    """Multiply the HSV saturation and clip it at 1, like ``tf.image.adjust_saturation``.
 
-    With hue and value kept, every channel lies on a line to the value, the largest of the three.
+    Hue and value do not change, so every channel moves on a line towards the value, the largest of the three.
     """
     channels = cv2.split(image)
     value = cv2.max(cv2.max(channels[0], channels[1]), channels[2])
     chroma = value - _lowest(channels)
     with np.errstate(divide='ignore', invalid='ignore'):
         ratio = np.minimum(np.float32(factor), value / chroma)
-    # Grey has no saturation to change, nor in TensorFlow what is not above black.
+    # Grey has no saturation; in TensorFlow, neither has anything at or below black.
     ratio[(chroma <= 0) | (value <= 0)] = 0
     return cv2.merge([value + (channel - value) * ratio for channel in channels])
 
 
 def adjust_hue(image: Floats, delta: float) -> Floats:
-    """Turn HSV's hue by ``delta`` of a full turn, as ``tf.image.adjust_hue``; ``image`` is BGR."""
-    # The hue depends on differences alone, and OpenCV knows none of a negative value.
+    """Rotate the HSV hue by ``delta`` of a full turn, like ``tf.image.adjust_hue``; ``image`` is BGR."""
+    # The hue depends only on differences, and OpenCV does not support negative values.
     channels = cv2.split(image)
     lowest = _lowest(channels)
     hue, saturation, value = cv2.split(
         cv2.cvtColor(cv2.merge([channel - lowest for channel in channels]), cv2.COLOR_BGR2HSV)
     )
     hue += np.float32(360 * delta % 360)
-    # A quarter of the time of a modulus.
+    # Takes a quarter of the time of a modulus.
     np.subtract(hue, np.float32(360), out=hue, where=hue >= 360)
     turned = cv2.split(cv2.cvtColor(cv2.merge([hue, saturation, value]), cv2.COLOR_HSV2BGR))
     return cv2.merge([channel + lowest for channel in turned])
@@ -84,20 +85,20 @@ _FUNCTIONS = dict(brightness=adjust_brightness, contrast=adjust_contrast, satura
 class TensorFlowColorDistortion(BaseTransform):
     """Change brightness, saturation, hue and contrast by random amounts, in one of four orders, and clip.
 
-    Defaults are those of TensorFlow's ``research/slim/preprocessing/inception_preprocessing.py`` (``distort_color``
+    The defaults are those of TensorFlow's ``research/slim/preprocessing/inception_preprocessing.py`` (``distort_color``
     with ``fast_mode=False``).
 
-    Required and modified key: ``img``, BGR of shape (H, W, 3) from 0 to 255, which becomes float32 in the same range,
-    unrounded.
+    Required and modified key: ``img``, BGR of shape (H, W, 3) from 0 to 255. It becomes float32 in the same range and
+    is not rounded.
 
     Args:
-        brightness: Largest amount to add or subtract, of a range of 1. Defaults to 32 / 255.
+        brightness: Largest amount to add or subtract, for a range of 1. Defaults to 32 / 255.
         saturation: Lowest and highest factor. Defaults to (0.5, 1.5).
-        hue: Largest turn either way, of a full turn. Defaults to 0.2.
+        hue: Largest rotation in either direction, as a fraction of a full turn. Defaults to 0.2.
         contrast: Lowest and highest factor. Defaults to (0.5, 1.5).
 
     Raises:
-        ValueError: If an amount or a factor is negative, or a lowest above a highest.
+        ValueError: If an amount or a factor is negative, or a lowest factor is above the highest.
     """
 
     def __init__(
@@ -117,8 +118,8 @@ class TensorFlowColorDistortion(BaseTransform):
             low > high for low, high in self.ranges.values()
         ):
             raise InputError(
-                'brightness and hue of at least 0, saturation and contrast as lowest and highest factor were expected, '
-                f'but {brightness}, {hue}, {saturation} and {contrast} came'
+                'expected brightness and hue of at least 0, saturation and contrast as lowest and highest factor, '
+                f'got brightness {brightness}, hue {hue}, saturation {saturation}, contrast {contrast}'
             )
 
     @cache_randomness

@@ -1,7 +1,7 @@
-"""How TensorFlow crops and resizes images before Inception V3, which neither OpenCV, Pillow nor PyTorch offers.
+"""How TensorFlow crops and resizes images for Inception V3; OpenCV, Pillow and PyTorch cannot do the same.
 
-The weights of TensorFlow's slim were trained and are evaluated behind these two (``research/slim/preprocessing/
-inception_preprocessing.py``, ``preprocess_for_eval``), and FID behind the second.
+The weights of TensorFlow's slim are evaluated with both transforms (``research/slim/preprocessing/
+inception_preprocessing.py``, ``preprocess_for_eval``), FID with the second.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ Floats = NDArray[np.float32]
 
 @TRANSFORMS.register_module()
 class TensorFlowCentralCrop(BaseTransform):
-    """The centre of an image, by a fraction of each side, as ``tf.image.central_crop`` cuts it.
+    """Crop the centre of an image to a fraction of each side, like ``tf.image.central_crop``.
 
-    Both margins of a side have the same whole number of pixels, rounded down, so that the crop may be one or two pixels
-    larger than the fraction says.
+    Both margins have the same whole number of pixels, rounded down, so the crop may be one or two pixels larger than
+    the fraction says.
 
     Required and modified keys: ``img``, of shape (H, W, channels) or (H, W); ``img_shape``.
 
     Args:
-        fraction: Of each side, above 0 and up to 1. Defaults to 0.875, slim's.
+        fraction: Fraction of each side, above 0 and at most 1. Defaults to 0.875, as in slim.
 
     Raises:
-        ValueError: If the fraction lies elsewhere.
+        ValueError: If the fraction is out of range.
     """
 
     def __init__(self, fraction: float = 0.875) -> None:
         if not 0 < fraction <= 1:
-            raise InputError(f'fraction is above 0 and up to 1, but {fraction} came')
+            raise InputError(f'fraction: expected a number above 0 and at most 1, got {fraction}')
         self.fraction = fraction
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Cut ``img``."""
+        """Crop ``img``."""
         image = results['img']
         height, width = image.shape[:2]
         top, left = (int((side - side * self.fraction) / 2) for side in (height, width))
@@ -54,18 +54,18 @@ class TensorFlowCentralCrop(BaseTransform):
 
 @TRANSFORMS.register_module()
 class TensorFlowResize(BaseTransform):
-    """Bilinear interpolation without antialiasing and without keeping the aspect ratio, bit for bit as TensorFlow's.
+    """Resize with TensorFlow's bilinear interpolation, bit for bit: without antialiasing or keeping the aspect ratio.
 
-    TensorFlow 1 puts pixel i of the output at i * input / output of the input, its corner instead of its centre, which
-    moves the image by up to half an output pixel (``tf.compat.v1.image.resize_bilinear`` by its defaults). TensorFlow 2
-    aligns centres (``tf.image.resize``), as PyTorch does.
+    TensorFlow 1 maps pixel i of the output to i * input / output of the input. It aligns corners instead of pixel
+    centres, which shifts the image by up to half an output pixel (``tf.compat.v1.image.resize_bilinear`` with its
+    defaults). TensorFlow 2 aligns pixel centres (``tf.image.resize``), like PyTorch.
 
-    Required and modified keys: ``img``, of shape (H, W, channels) or (H, W), which becomes float32 in the same range,
-    unrounded; ``img_shape``. Added keys: ``scale``, ``scale_factor``.
+    Required and modified keys: ``img``, of shape (H, W, channels) or (H, W), becomes float32 in the same range and is
+    not rounded; ``img_shape``. Added keys: ``scale``, ``scale_factor``.
 
     Args:
-        scale: Width and height of the output, or both at once, in pixels.
-        half_pixel_centers: Whether to align centres, as TensorFlow 2. Defaults to False, TensorFlow 1.
+        scale: Width and height of the output in pixels, or one number for both.
+        half_pixel_centers: Whether to align pixel centres, as TensorFlow 2 does. Defaults to False, TensorFlow 1.
 
     Raises:
         ValueError: If a side of the output is below 1.
@@ -74,14 +74,14 @@ class TensorFlowResize(BaseTransform):
     def __init__(self, scale: int | tuple[int, int], half_pixel_centers: bool = False) -> None:
         self.scale = (scale, scale) if isinstance(scale, int) else tuple(scale)
         if min(self.scale) < 1:
-            raise InputError(f'scale is a width and a height of at least 1 pixel, but {scale} came')
+            raise InputError(f'scale: expected a width and height of at least 1 pixel, got {scale}')
         self.half_pixel_centers = half_pixel_centers
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Resize ``img``."""
         image = results['img'].astype(np.float32)
         height, width = image.shape[:2]
-        # In TensorFlow's order: float32 would round otherwise in the other.
+        # In TensorFlow's order; in the other one, float32 would round differently.
         image = self._resize_axis(image, 1, self.scale[0])
         image = self._resize_axis(image, 0, self.scale[1])
         results.update(

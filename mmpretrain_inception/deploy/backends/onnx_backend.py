@@ -1,4 +1,4 @@
-"""ONNX files, run by ONNX Runtime."""
+"""Write ONNX files and run them with ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from mmpretrain_inception.errors import InputError
 
 
 def write(model: nn.Module, path: Path, contract: Contract, calibration: Sequence[np.ndarray] | None) -> None:
-    """Write a model as one file, weights included.
+    """Write a model and its weights to one file.
 
     Args:
         model: The classifier in deploy form.
         path: The file.
-        contract: What goes into its metadata. Its precision fp16 stores and computes in fp16 where the device can; on
-            CPUs ONNX Runtime computes in fp32.
+        contract: Stored in the metadata. With precision fp16, the file stores fp16 and computes in fp16 if the device
+            can; on CPUs ONNX Runtime computes in fp32.
         calibration: Batches for int8.
     """
     onnx = import_extra('onnx')
@@ -43,16 +43,16 @@ def read_contract(path: Path) -> Contract:
     """Read the contract from a file's metadata.
 
     Raises:
-        InputError: If the file is no ONNX file or holds no contract.
+        InputError: If the file is not an ONNX file or has no contract.
     """
     onnx = import_extra('onnx')
     try:
         proto = onnx.load(str(path), load_external_data=False)
     except (OSError, ValueError) as error:
         raise InputError(f'{path} cannot be read: {getattr(error, "strerror", None) or error}') from error
-    # protobuf's own error, which it does not derive from ValueError in every version.
+    # protobuf's own error, which is not a ValueError in every version.
     except Exception as error:
-        raise InputError(f'{path} is damaged or is no ONNX file') from error
+        raise InputError(f'{path}: expected an ONNX file, got something else or a damaged one') from error
     properties = {entry.key: entry.value for entry in proto.metadata_props}
     return Contract.from_json(properties.get(KEY), str(path))
 
@@ -82,7 +82,7 @@ def load(path: Path, contract: Contract, threads: int) -> Callable[[np.ndarray],
 
 
 def _converted(model: nn.Module, contract: Contract) -> Any:
-    """Return the model in ONNX's form, optimised: constants folded, nothing superfluous left."""
+    """Return the model as an optimised ONNX model, with constants folded."""
     import_extra('onnxscript')
     program = trace(ExportedNetwork(model, contract))
     with quiet():
@@ -99,13 +99,13 @@ def _in_fp16(proto: Any) -> Any:
     model = import_extra('onnxruntime.transformers.onnx_model')
     with quiet():
         halved = model.OnnxModel(float16.convert_float_to_float16(proto, keep_io_types=True))
-        # The converter appends the cast of the input behind the nodes that need it.
+        # The converter puts the cast of the input after the nodes that need it.
         halved.topological_sort()
     return halved.model
 
 
 def _forget_origin(proto: Any) -> None:
-    """Remove what PyTorch notes about the source of each node and value."""
+    """Remove PyTorch's notes on the source of each node and value."""
     del proto.metadata_props[:]
     graph = proto.graph
     for part in (graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):

@@ -1,4 +1,4 @@
-"""The runtimes that a network is exported to, as a table."""
+"""The table of back-ends."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from mmpretrain_inception.errors import UsageError
 
 @dataclass(frozen=True)
 class Backend:
-    """A runtime.
+    """A runtime that models are exported to.
 
     Attributes:
         name: Its name on the command line.
         suffix: Ending of its files.
-        refused: Precisions that it does not have on a CPU, each with what is measured or documented about it.
-        companion: Ending of a second file beside the first. Empty: there is none.
+        refused: Precisions that are not supported on a CPU, each with the reason.
+        companion: Ending of a second file next to the first. Empty: there is none.
     """
 
     name: str
@@ -43,8 +43,8 @@ BACKENDS = {
             'torch',
             '.pt2',
             {
-                'fp16': 'PyTorch convolves in fp16 at a sixth of its speed in fp32 on a CPU',
-                'int8': 'PyTorch quantises exported programs with torchao only, and runs the result slower than fp32',
+                'fp16': 'on a CPU, PyTorch convolves in fp16 at a sixth of the speed of fp32',
+                'int8': 'PyTorch needs torchao to quantise exported programs, and runs them slower than fp32',
             },
         ),
     )
@@ -53,24 +53,24 @@ EXPORTED_SUFFIXES = tuple(backend.suffix for backend in BACKENDS.values())
 
 
 def is_exported(path: str) -> bool:
-    """Return whether the name is one of an exported file."""
+    """Return whether a file name has the ending of an exported file."""
     return path.endswith(EXPORTED_SUFFIXES)
 
 
 def backend_of(path: str | Path) -> Backend:
-    """Return the runtime of a file by its ending.
+    """Return the back-end of a file by its ending.
 
     Raises:
-        UsageError: If it is none of an exported file.
+        UsageError: If no back-end has this ending.
     """
     for backend in BACKENDS.values():
         if Path(path).suffix == backend.suffix:
             return backend
-    raise UsageError(f'{path}: a file ending in {", ".join(EXPORTED_SUFFIXES)} was expected')
+    raise UsageError(f'{path}: expected a file ending in {", ".join(EXPORTED_SUFFIXES)}')
 
 
 def choose_backend(name: str, precision: str, path: str | Path) -> Backend:
-    """Return a runtime that can do what is asked for.
+    """Return the back-end for an export.
 
     Args:
         name: Key of :data:`BACKENDS`.
@@ -78,20 +78,20 @@ def choose_backend(name: str, precision: str, path: str | Path) -> Backend:
         path: The file to write.
 
     Raises:
-        UsageError: If the runtime, the precision and the file's ending do not go together.
+        UsageError: If the runtime, the precision and the ending of the file do not fit together.
     """
     if name not in BACKENDS:
-        raise UsageError(f'exports go to {", ".join(BACKENDS)}, but {name} came')
+        raise UsageError(f'expected one of {", ".join(BACKENDS)} as runtime, got {name}')
     if precision not in PRECISIONS:
-        raise UsageError(f'a precision is one of {", ".join(PRECISIONS)}, but {precision} came')
+        raise UsageError(f'expected one of {", ".join(PRECISIONS)} as precision, got {precision}')
     backend = BACKENDS[name]
     if Path(path).suffix != backend.suffix:
-        raise UsageError(f'{path}: a file for {name} ends in {backend.suffix}')
+        raise UsageError(f'{path}: expected a file ending in {backend.suffix} for {name}')
     if precision in backend.refused:
         others = [other.name for other in BACKENDS.values() if precision not in other.refused]
         own = [other for other in PRECISIONS if other not in backend.refused]
         raise UsageError(
-            f'{name} in {precision} is not offered: {backend.refused[precision]}; '
-            f'take {precision} of {" or ".join(others)}, or {", ".join(own)} of {name}'
+            f'{name} does not support {precision}: {backend.refused[precision]}; '
+            f'use {precision} with {" or ".join(others)}, or {", ".join(own)} with {name}'
         )
     return backend

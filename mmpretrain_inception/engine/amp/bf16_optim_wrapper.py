@@ -15,15 +15,14 @@ from mmpretrain_inception.registry import OPTIM_WRAPPERS
 
 @OPTIM_WRAPPERS.register_module()
 class BF16OptimWrapper(OptimWrapper):
-    """``OptimWrapper`` whose forward pass is autocast to bfloat16, on a CPU as on a GPU.
+    """``OptimWrapper`` with a forward pass in bfloat16, on CPUs and GPUs.
 
-    bfloat16 has the range of float32, so the gradients need no loss scaling. mmengine's ``AmpOptimWrapper`` refuses
-    to run without an accelerator; this class can go when that one accepts a CPU. Takes the same arguments as mmengine's
-    ``OptimWrapper``.
+    bfloat16 has the range of float32, so no loss scaling is needed. mmengine's ``AmpOptimWrapper`` does not run on a
+    CPU; this class can be removed when it does. Takes the same arguments as mmengine's ``OptimWrapper``.
     """
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
-        """Autocast within mmengine's own context, which handles gradient accumulation."""
+        """Autocast inside mmengine's context, which handles gradient accumulation."""
         with super().optim_context(model), autocast(dtype=torch.bfloat16):
             yield

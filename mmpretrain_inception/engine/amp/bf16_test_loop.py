@@ -1,4 +1,4 @@
-"""Evaluation in bfloat16 on every device."""
+"""Testing in bfloat16 on every device."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from mmpretrain_inception.registry import LOOPS
 
 @LOOPS.register_module()
 class BF16TestLoop(TestLoop):
-    """``TestLoop`` whose ``fp16=True`` means bfloat16 on a GPU, as it does on a CPU and in :class:`BF16OptimWrapper`.
+    """``TestLoop`` in which ``fp16=True`` means bfloat16 on GPUs too, as on CPUs and in :class:`BF16OptimWrapper`.
 
-    mmengine's own takes float16 on a GPU, whose range ends at 65504, for a model that was trained in bfloat16. It can
-    go when that one has a setting for it. Takes the same arguments as mmengine's ``TestLoop``.
+    On a GPU, mmengine's loop uses float16, which ends at 65504, for a model that was trained in bfloat16. This class
+    can be removed when that loop lets you choose. Takes the same arguments as mmengine's ``TestLoop``.
     """
 
     def run_iter(self, idx: int, data_batch: Sequence[dict[str, Any]]) -> None:
-        """Test a batch; mmengine's own context takes the type of the one around it."""
+        """Test a batch; mmengine's context uses the type of the one around it."""
         with autocast(enabled=self.fp16, dtype=torch.bfloat16):
             super().run_iter(idx, data_batch)

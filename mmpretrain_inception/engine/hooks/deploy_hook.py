@@ -1,4 +1,4 @@
-"""Testing a model in its deploy form."""
+"""Testing a model with batch norm folded into its convolutions."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from mmpretrain_inception.utils.modules import unwrap_parallel
 
 @HOOKS.register_module()
 class DeployHook(Hook):
-    """Test a copy of the model that ``switch_to_deploy`` has put into its deploy form; ``tools/test.py --deploy``.
+    """Test a copy of the model after ``switch_to_deploy``; this is ``tools/test.py --deploy``.
 
-    The copy is made at the first batch of a pass: by then the weights are loaded, and an ``EMAHook`` has put its
-    average into the model, from which it is to find the same parameters afterwards. It may go over the data a second
-    time with other weights.
+    The copy is made at the first batch of each pass over the data. By then the weights are loaded, and an ``EMAHook``
+    has put its average into the model; it needs the same parameters there afterwards, and may test a second time with
+    other weights.
 
-    In mixed precision the copy's convolutions hold their weights in the type of autocast, which would make the same of
-    them at every batch: the predictions are the same. All else is left to autocast and to the head, whose logits and
-    scores are in float32.
+    In mixed precision, the copy stores the weights of convolutions in the type of autocast, so that they are not
+    converted again for every batch. Predictions are the same. Everything else is left to autocast, and to the head,
+    which computes logits and scores in float32.
 
     Raises:
-        InputError: If no part of the model has a deploy form.
+        InputError: If no part of the model has ``switch_to_deploy``.
     """
 
     # After EMAHook and whatever else touches the model.
@@ -39,7 +39,7 @@ class DeployHook(Hook):
         self._original: nn.Module | None = None
 
     def before_test_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
-        """Switch before the first batch."""
+        """Switch to the copy before the first batch."""
         if batch_idx > 0:
             return
         if self._original is None:
@@ -50,7 +50,7 @@ class DeployHook(Hook):
             store_convolutions(runner.model)
 
     def after_test(self, runner: Runner) -> None:
-        """Hand the model back as it was."""
+        """Restore the original model."""
         if self._original is not None:
             runner.model, self._original = self._original, None
 
@@ -61,7 +61,7 @@ def _refuse_without_deploy_form(model: nn.Module) -> None:
 
 
 def store_convolutions(model: nn.Module) -> None:
-    """Keep the weights of convolutions in the type that autocast computes them in, in place."""
+    """Convert the weights of convolutions to the type that autocast computes in, in place."""
     for module in model.modules():
         if isinstance(module, nn.Conv2d):
             module.to(torch.get_autocast_dtype(module.weight.device.type))

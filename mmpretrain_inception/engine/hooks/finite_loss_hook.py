@@ -1,4 +1,4 @@
-"""Training stops at a loss that is no number."""
+"""Training stops when the loss is NaN or infinite."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from mmpretrain_inception.utils.message_hub import LAST_SKIPPED_ITER, SKIPPED_BA
 from mmpretrain_inception.utils.modules import unwrap
 from mmpretrain_inception.utils.wording import list_some
 
-_SPOILED = 'the parameters were not finite before it: lower the learning rate or clip the gradients'
+_SPOILED = 'the weights were already NaN or infinite: lower the learning rate or clip the gradients'
 _ADVICE = (
-    'lower the learning rate or look at the files; '
-    'default_hooks.finite_loss.max_skipped, which is {}, leaves so many batches out'
+    'lower the learning rate or check the files; '
+    'default_hooks.finite_loss.max_skipped={} is the number of such batches that may be skipped'
 )
 
 
 class BadBatch(NamedTuple):
-    """A batch whose loss is not finite.
+    """A batch with a loss that is NaN or infinite.
 
     Attributes:
         loss: The loss.
-        rate: The learning rate of the first parameters.
+        rate: The learning rate of the first parameter group.
         files: The image files.
-        spoiled: Whether parameters are not finite either.
+        spoiled: Whether the weights are NaN or infinite too.
     """
 
     loss: float
@@ -44,24 +44,24 @@ class BadBatch(NamedTuple):
 
 @HOOKS.register_module()
 class FiniteLossHook(Hook):
-    """Stop when the loss is NaN or infinite, before it reaches the parameters, or leave so many batches out.
+    """Stop when the loss is NaN or infinite, before the weights are updated, or skip such batches.
 
-    The loss is looked at between the forward and the backward pass. When it is not finite in any process, all of them
-    take back what the forward pass did to the buffers (batch norm's running statistics). Then, as long as
-    ``max_skipped`` allows it, the iteration ends here: parameters, optimizer, statistics and, by ``SyncedEMAHook``,
-    their average stay as they were, and gradients that have been accumulated for the same step are dropped with it.
-    Schedules count the iteration. Otherwise ``nonfinite_iter_N.pth`` is saved, the state before the batch with the
-    files of the batch under ``meta.nonfinite``; ``--resume`` does not take it by itself.
+    The loss is checked between the forward and the backward pass. If it is not finite in any process, all processes
+    undo what the forward pass did to the buffers (batch norm's running statistics). While ``max_skipped`` allows it,
+    the iteration then ends: weights, optimizer, statistics and, with ``SyncedEMAHook``, their average do not change,
+    and gradients accumulated for the same step are dropped. Schedules count the iteration. Otherwise the state before
+    the batch is saved as ``nonfinite_iter_N.pth``, with the files of the batch under ``meta.nonfinite``, and the run
+    stops. ``--resume`` does not use that file unless you name it.
 
-    Skipping does not help once the parameters themselves are not finite, as after gradients that overflowed: then the
-    run stops in any case.
+    If the weights themselves are NaN or infinite, for example after an overflow in the gradients, skipping does not
+    help and the run always stops.
 
-    mmengine waits for the loss in every iteration to log it; this adds one wait in the middle of the iteration, and
-    with several processes a sum of one number.
+    The check waits for the loss once per iteration (mmengine does too, to log it), and sums one number over the
+    processes.
 
     Args:
-        max_skipped: Number of batches that may be left out in a whole run, stops and resumptions included. Defaults to
-            0: the first one stops it.
+        max_skipped: Number of batches that may be skipped in a run, including its resumed parts. Defaults to 0: the
+            first one stops it.
 
     Raises:
         InputError: With the iteration, the learning rate and the files of the batch.
@@ -77,10 +77,10 @@ class FiniteLossHook(Hook):
         self._saved: list[Tensor] = []
 
     def before_train(self, runner: Runner) -> None:
-        """Stand between the loss and the optimizer; mmengine has no hook there."""
+        """Insert the check between loss and optimizer; mmengine has no hook there."""
         wrapper = runner.optim_wrapper
         if not isinstance(wrapper, OptimWrapper):
-            # Several optimizers, each with a loss of its own.
+            # Several optimizers, each with its own loss.
             return
         self._buffers = list(unwrap(runner.model).buffers())
         self._saved = [buffer.clone() for buffer in self._buffers]
@@ -95,16 +95,16 @@ class FiniteLossHook(Hook):
         wrapper.update_params = update_if_finite
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
-        """Keep what the forward pass changes."""
+        """Save what the forward pass changes."""
         self._batch = data_batch
         if self._buffers:
-            # All at once, as torch's optimizers do; one by one it is 282 small kernels.
+            # In one call, as in torch's optimizers; one by one these are 282 small kernels.
             torch._foreach_copy_(self._saved, self._buffers)
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
     ) -> None:
-        """Keep the losses of a batch that was left out from the log, whose means they would spoil."""
+        """Keep the losses of a skipped batch out of the log, where they would make the means NaN."""
         if outputs and was_skipped(runner):
             outputs.clear()
 
@@ -122,20 +122,20 @@ class FiniteLossHook(Hook):
         wrapper._inner_count += 1
         batch = self._gather(wrapper, loss)
         skipped = runner.message_hub.runtime_info.get(SKIPPED_BATCHES, 0)
-        where = f'iteration {runner.iter + 1}: the loss is {batch.loss} at a learning rate of {batch.rate:.3g}'
+        where = f'iteration {runner.iter + 1}: the loss is {batch.loss} at learning rate {batch.rate:.3g}'
         found = f'{where}, files {list_some(batch.files) or "unknown"}'
         if batch.spoiled or skipped >= self.max_skipped:
             name = f'nonfinite_iter_{runner.iter + 1}.pth'
             meta = dict(nonfinite=batch._asdict(), epoch=runner.epoch, iter=runner.iter)
             runner.save_checkpoint(runner.work_dir, name, meta=meta)
             advice = _SPOILED if batch.spoiled else _ADVICE.format(self.max_skipped)
-            raise InputError(f'{found}; the state before it is in {runner.work_dir}/{name}\n{advice}')
+            raise InputError(f'{found}; the state before this batch is in {runner.work_dir}/{name}\n{advice}')
         runner.message_hub.update_info(SKIPPED_BATCHES, skipped + 1)
         runner.message_hub.update_info(LAST_SKIPPED_ITER, runner.iter)
-        runner.logger.warning(f'{found}; left out, {skipped + 1} of at most {self.max_skipped}')
+        runner.logger.warning(f'{found}; skipped ({skipped + 1} of at most {self.max_skipped})')
 
     def _gather(self, wrapper: OptimWrapper, loss: Tensor) -> BadBatch:
-        """Join what the processes know, so that all of them decide the same."""
+        """Combine what the processes know, so that all of them decide the same."""
         finite = all(bool(torch.isfinite(part).all()) for group in wrapper.param_groups for part in group['params'])
         own = BadBatch(loss.item(), wrapper.get_lr()['lr'][0], list_files(self._batch), not finite)
         processes: list[BadBatch] = all_gather_object(own)
@@ -145,11 +145,11 @@ class FiniteLossHook(Hook):
 
 
 def was_skipped(runner: Runner) -> bool:
-    """Return whether the batch of the current iteration was left out."""
+    """Return whether the batch of the current iteration was skipped."""
     return runner.message_hub.runtime_info.get(LAST_SKIPPED_ITER) == runner.iter
 
 
 def list_files(batch: Any) -> list[str]:
-    """Return the image files of a batch as data loaders of mmpretrain give it; [] where it does not name them."""
+    """Return the image files of a batch from an mmpretrain data loader; [] if it does not name them."""
     samples: Sequence[Any] = batch.get('data_samples', ()) if isinstance(batch, dict) else ()
     return [str(sample.get('img_path')) for sample in samples if 'img_path' in sample]

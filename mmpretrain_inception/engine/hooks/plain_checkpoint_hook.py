@@ -1,4 +1,4 @@
-"""Checkpoints that torch's safe unpickler reads."""
+"""Checkpoints that torch's restricted unpickler opens."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ _DROPPED = object()
 
 @HOOKS.register_module()
 class PlainCheckpointHook(Hook):
-    """Store tensors and plain containers only, so that ``torch.load(..., weights_only=True)`` opens the file.
+    """Save only tensors and plain containers, so that ``torch.load(..., weights_only=True)`` opens the file.
 
-    mmengine 0.10.7 puts ``HistoryBuffer`` objects and NumPy arrays into its checkpoints, and torch >= 2.6 refuses them,
-    ``--resume`` included. Allowing the classes again would open the safe unpickler to ``getattr``. This hook writes the
-    same content as plain containers and, on loading, makes the objects from them that mmengine's message hub expects.
+    mmengine 0.10.7 saves ``HistoryBuffer`` objects and NumPy arrays in its checkpoints, which torch >= 2.6 refuses,
+    also in ``--resume``. Allowing these classes would open the restricted unpickler to ``getattr``. This hook saves the
+    same content as plain containers and, after loading, rebuilds the objects that mmengine's message hub expects.
 
-    It can go when mmengine writes checkpoints that ``weights_only=True`` reads.
+    It can be removed when mmengine's checkpoints open with ``weights_only=True``.
     """
 
     priority = 'VERY_LOW'
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Replace what is not plain in the parts where mmengine stores objects."""
+        """Convert the parts in which mmengine saves objects to plain containers."""
         for part in _PARTS_WITH_OBJECTS:
             if part in checkpoint:
                 checkpoint[part] = to_plain(checkpoint[part])
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Make history buffers of what :meth:`before_save_checkpoint` made of them."""
+        """Rebuild the history buffers."""
         scalars = checkpoint.get('message_hub', {}).get('log_scalars', {})
         for name, value in scalars.items():
             if isinstance(value, dict):
@@ -48,10 +48,10 @@ class PlainCheckpointHook(Hook):
 
 
 def to_plain(value: Any) -> Any:
-    """Return ``value`` made of tensors, numbers, strings, None, lists, tuples and dicts.
+    """Convert ``value`` to tensors, numbers, strings, None, lists, tuples and dicts.
 
-    NumPy arrays become tensors, NumPy numbers Python's; a history buffer becomes a dict of its two arrays and its
-    length. Functions are left out, since they are no state; anything else is left out with a warning.
+    NumPy arrays become tensors and NumPy numbers Python numbers; a history buffer becomes a dict of its two arrays and
+    its length. Functions are dropped, because they are not state; anything else is dropped with a warning.
 
     Args:
         value: Any content of a checkpoint.
@@ -70,13 +70,13 @@ def to_plain(value: Any) -> Any:
         items = [item for item in map(to_plain, value) if item is not _DROPPED]
         return tuple(items) if isinstance(value, tuple) else items
     if isinstance(value, torch.Tensor):
-        # torch.compile hangs attributes on the optimizer's tensors, by which torch.save would write objects.
+        # torch.compile sets attributes on the optimizer's tensors, which torch.save would save as objects.
         return value.detach()
     if value is None or isinstance(value, (Number, str, bytes)):
         return value
     if not callable(value):
         print_log(
-            f'the checkpoint leaves out a value of type {type(value).__name__}: it holds plain containers only',
+            f'not saved in the checkpoint: a value of type {type(value).__name__}, only plain containers are saved',
             logger='current',
             level=logging.WARNING,
         )

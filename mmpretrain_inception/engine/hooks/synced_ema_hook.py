@@ -1,4 +1,4 @@
-"""A running average of the parameters that is the same in every process."""
+"""Averaged weights that are the same in every process."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from mmpretrain_inception.registry import HOOKS
 
 @HOOKS.register_module()
 class SyncedEMAHook(EMAHook):
-    """mmpretrain's ``EMAHook`` that averages batch-norm statistics over the processes at the end of every epoch.
+    """mmpretrain's ``EMAHook`` that also averages batch-norm statistics over the processes, after every epoch.
 
     With ``update_buffers=True`` each process averages the statistics of its own images. mmengine's ``SyncBuffersHook``
-    evens out the model's and not the average's, so that the processes would evaluate with different ones and the
-    checkpoint would hold those of the first. It can go when that hook evens out both.
+    synchronises the model's statistics but not those of the average, so processes would evaluate with different ones,
+    and checkpoints would have those of the first process. This class can be removed when that hook synchronises both.
 
-    A batch that ``FiniteLossHook`` leaves out does not count.
+    A batch that ``FiniteLossHook`` skips does not count.
 
     Takes the arguments of mmpretrain's ``EMAHook``.
     """
 
     def after_train_iter(self, runner: Runner, *args: Any, **kwargs: Any) -> None:
-        """Take the parameters of this iteration into the average."""
+        """Add the weights of this iteration to the average."""
         if not was_skipped(runner):
             super().after_train_iter(runner, *args, **kwargs)
 
     def after_train_epoch(self, runner: Runner) -> None:
-        """Average the buffers; they are linear in the model's, so that this equals averaging those at every step."""
+        """Average the buffers over the processes. They are linear, so this equals averaging them in every step."""
         all_reduce_params(self.ema_model.module.buffers(), op='mean')

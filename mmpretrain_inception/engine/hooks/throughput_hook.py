@@ -13,9 +13,9 @@ from mmpretrain_inception.registry import HOOKS
 
 @HOOKS.register_module()
 class ThroughputHook(Hook):
-    """Log ``images_per_s``: images of all processes by the time of an iteration, loading included.
+    """Log ``images_per_s``: images of all processes per second of an iteration, including data loading.
 
-    The log shows the value of the last iteration, or a mean where ``log_processor.custom_cfg`` asks for one.
+    The log shows the value of the last iteration, or a mean if ``log_processor.custom_cfg`` asks for one.
     """
 
     # After IterTimerHook, which measures the iteration, and before LoggerHook.
@@ -28,7 +28,7 @@ class ThroughputHook(Hook):
         data_batch: dict[str, Any] | None = None,
         outputs: dict[str, Any] | None = None,
     ) -> None:
-        """Divide the images of this iteration by its time."""
+        """Log the images/s of this iteration."""
         if data_batch is None:
             return
         seconds = runner.message_hub.get_scalar('train/time').current()

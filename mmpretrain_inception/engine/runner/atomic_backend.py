@@ -1,4 +1,4 @@
-"""mmengine's local files, written atomically."""
+"""Atomic writes for mmengine's local files."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ ATOMIC_LOCAL = 'mmpretrain_inception.atomic_local'
 
 
 class AtomicLocalBackend(LocalBackend):
-    """``LocalBackend`` whose files get their names when they are whole and on the disk.
+    """``LocalBackend`` that gives a file its name only when it is complete and on the disk.
 
-    mmengine 0.10.7 writes a checkpoint under its final name, where a kill leaves a part of it. Chosen by
-    ``backend_args=dict(backend='mmpretrain_inception.atomic_local')`` wherever mmengine takes ``backend_args``.
+    mmengine 0.10.7 writes a checkpoint under its final name, where a kill leaves half of it. Use it wherever mmengine
+    takes ``backend_args``: ``backend_args=dict(backend='mmpretrain_inception.atomic_local')``.
     """
 
     def put(self, obj: bytes, filepath: str | Path) -> None:
-        """Write ``obj`` to ``filepath``, whose folder is made if need be.
+        """Write ``obj`` to ``filepath``, and create its folder if necessary.
 
         Raises:
-            InputError: If it cannot be written. An older file is then as it was.
+            InputError: If it cannot be written. An older file is unchanged.
         """
         Path(filepath).parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(filepath) as file:

@@ -1,4 +1,4 @@
-"""Batch-norm statistics that differ between the processes of a run."""
+"""Save and restore batch-norm statistics that differ between the processes of a run."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from torch import Tensor, nn
 
 from mmpretrain_inception.utils.modules import unwrap_parallel
 
-# Of the model and of each average: all buffers of a type, one after the other. One tensor for each buffer would make a
-# checkpoint of many processes a pickle of millions of instructions.
+# For the model and each average: all buffers of one type, concatenated. With one tensor per buffer, the checkpoint of
+# many processes would be a pickle with millions of instructions.
 Buffers = dict[str, dict[str, Tensor]]
 
 
 def gather_buffers(runner: Runner) -> list[Buffers] | None:
-    """Return the buffers of the model and of its average in every process, by rank.
+    """Return the buffers of the model and its averages in every process, by rank.
 
-    Within an epoch each process has statistics of its own images, and a checkpoint holds those of the first.
+    During an epoch each process has the statistics of its own images, and a checkpoint has those of the first process.
 
     Returns:
-        None where the processes agree, as they do at the end of an epoch, or where there is only one.
+        None if the processes agree, as after an epoch, or if there is only one.
     """
     if get_world_size() == 1:
         return None
@@ -33,7 +33,7 @@ def gather_buffers(runner: Runner) -> list[Buffers] | None:
 
 
 def restore_buffers(runner: Runner, buffers: list[Buffers]) -> None:
-    """Give this process the buffers that it had; with another number of processes the first one's stay."""
+    """Restore this process's buffers; with another number of processes, keep those of the first one."""
     if len(buffers) != get_world_size():
         return
     own = buffers[get_rank()]
@@ -51,7 +51,7 @@ def _split(module: nn.Module, dtype: str, joined: Tensor) -> None:
     buffers = _of_type(module, dtype)
     sizes = [buffer.numel() for buffer in buffers]
     if sum(sizes) != joined.numel():
-        # Another model: what the checkpoint holds for all processes was loaded as far as it fits.
+        # A different model, for which the checkpoint was loaded as far as it fits.
         return
     for buffer, part in zip(buffers, joined.split(sizes)):
         buffer.copy_(part.view_as(buffer))

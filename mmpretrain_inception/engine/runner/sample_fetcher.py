@@ -1,4 +1,4 @@
-"""Loading the images of a batch, each with random numbers of its own."""
+"""Load the images of a batch, each with its own random seed."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ _MOST_ATTEMPTS = 20
 
 
 class SampleFetcher:
-    """Loads a batch; stands at a dataset as the ``__getitems__`` that torch looks for.
+    """Loads a batch; torch calls it as the dataset's ``__getitems__``.
 
-    Before each image it seeds Python, NumPy and torch from the batch's key and the image's position, so that an image
-    is augmented alike in whatever process, after whatever came before, and differently in every epoch.
+    Before each image it seeds Python, NumPy and torch from the batch's key and the image's position in the batch. So an
+    image is augmented in the same way in any process and after any history, and differently in every epoch.
 
     Args:
-        dataset: The dataset, which has a length and takes an index.
+        dataset: The dataset, with a length and an index.
 
     Attributes:
-        replaces_broken: Whether another image, drawn by the same seed, takes the place of one that cannot be decoded;
-            the sample then names the file under :data:`BROKEN_IMAGES`. Defaults to False: the error goes on.
+        replaces_broken: Whether to replace an undecodable image by another one, drawn with the same seed; the sample
+            then names the broken file under :data:`BROKEN_IMAGES`. Defaults to False: the error is raised.
     """
 
     def __init__(self, dataset: Any) -> None:
@@ -40,7 +40,7 @@ class SampleFetcher:
         """Return the samples of a batch, in its order.
 
         Raises:
-            BrokenImageError: If an image cannot be decoded and none may or can take its place.
+            BrokenImageError: If an image cannot be decoded and is not replaced.
         """
         return [self._fetch(index, (*batch.key, position)) for position, index in enumerate(batch)]
 
@@ -63,7 +63,7 @@ class SampleFetcher:
 def _with_note(sample: Any, broken: list[str]) -> Any:
     annotation = sample.get('data_samples') if isinstance(sample, dict) else None
     if not isinstance(annotation, DataSample):
-        # Nowhere to tell of it: a replacement that nobody hears of is worse than an end.
+        # No place to report it, and replacing an image silently is worse than stopping.
         raise BrokenImageError(broken[0])
     annotation.set_field(broken, BROKEN_IMAGES, field_type='metainfo')
     return sample

@@ -1,4 +1,4 @@
-"""Random numbers that depend on where a run is, and on nothing that came before."""
+"""Random seeds that depend only on the position in a run, not on its history."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 
 
 def mix(*numbers: int) -> int:
-    """Mix numbers into a seed of 32 bits; neighbours, and another order, give unrelated seeds.
+    """Combine numbers into a 32-bit seed; neighbouring numbers, or another order, give unrelated seeds.
 
     Args:
         numbers: Not negative.
@@ -18,7 +18,7 @@ def mix(*numbers: int) -> int:
 
 
 def seed_process(*numbers: int) -> None:
-    """Seed Python, NumPy and torch, on all devices, from a mixture of numbers."""
+    """Seed Python, NumPy and torch on all devices from a combination of numbers."""
     seed = mix(*numbers)
     random.seed(seed)
     np.random.seed(seed)
@@ -26,9 +26,9 @@ def seed_process(*numbers: int) -> None:
 
 
 def seed_worker(*numbers: int) -> None:
-    """Seed Python, NumPy and torch on the CPU, in a hundredth of a millisecond: once for each image is not too often.
+    """Seed Python, NumPy and torch on the CPU. It takes 0.01 ms, so it can run for each image.
 
-    ``torch.manual_seed`` seeds every device and takes ten times as long; a process that loads data uses none.
+    ``torch.manual_seed`` seeds every device, which takes ten times as long; data workers use no device.
     """
     seed = mix(*numbers)
     random.seed(seed)

@@ -1,4 +1,4 @@
-"""The loss on validation data."""
+"""The loss on validation data, as a metric."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class CrossEntropy(BaseMetric):
     Takes the arguments of mmengine's ``BaseMetric``: ``collect_device`` and ``prefix``.
     """
 
-    # The prefix of mmpretrain's SingleLabelMetric. mmengine's log averages values with "loss" in their name.
+    # The prefix of mmpretrain's SingleLabelMetric. Not named "loss", because mmengine's log averages such values.
     default_prefix = 'single-label'
 
     def process(self, data_batch: Any, data_samples: Sequence[dict[str, Any]]) -> None:
-        """Keep the score of each image's label.
+        """Store the score of each image's label.
 
         Args:
             data_batch: Unused.

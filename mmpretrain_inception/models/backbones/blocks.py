@@ -1,10 +1,10 @@
 """The building blocks of Inception V3.
 
-Names of layers are the ones that published checkpoints use: TensorFlow's for stages, torchvision's for branches. In
-every block the order of construction is the order of the call, branch by branch, and each branch reads left to right.
+Layers have the names of published checkpoints: TensorFlow's for stages, torchvision's for branches. Every block creates
+its layers in the order in which it calls them, branch by branch.
 
 Sources: "Rethinking the Inception Architecture for Computer Vision" (arXiv:1512.00567), figures 5 to 7 and 10, and
-TensorFlow's ``research/slim/nets/inception_v3.py``, which settles what the paper leaves open (its 35x35 blocks keep a
+TensorFlow's ``research/slim/nets/inception_v3.py``, which decides what the paper leaves open (its 35x35 blocks have a
 real 5x5 convolution where figure 5 shows two 3x3).
 """
 
@@ -21,23 +21,23 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 BATCH_NORM: dict[str, Any] = dict(type='BN')
-# TensorFlow's; PyTorch's own default is 1e-5.
+# TensorFlow's value; PyTorch's default is 1e-5.
 _EPSILON = 1e-3
 
 
 def truncated_normal(layer: str, std: float) -> dict[str, Any]:
     """Return an ``init_cfg`` that draws the weights of ``layer`` as TensorFlow's ``truncated_normal`` does.
 
-    TensorFlow draws again whatever lies beyond two standard deviations; mmengine takes the bounds as absolute values.
+    TensorFlow redraws values beyond two standard deviations; mmengine takes the bounds as absolute values.
     """
     return dict(type='TruncNormal', layer=layer, std=std, a=-2 * std, b=2 * std)
 
 
 class BasicConv2d(BaseModule):
-    """Convolution, normalisation, ReLU; the convolution has a bias only where there is no normalisation.
+    """Convolution, normalisation, ReLU; the convolution has a bias only without normalisation.
 
-    The kernel lies in memory as channels_last, by which every map of the network does too, whatever the layout of the
-    images. Results are the same up to rounding.
+    The kernel is in channels_last format, so every feature map is too, whatever the format of the images. Results are
+    the same up to rounding.
 
     Args:
         in_channels: Channels of the input.
@@ -45,11 +45,10 @@ class BasicConv2d(BaseModule):
         kernel_size: Height and width of the kernel.
         stride: Defaults to 1.
         padding: Zeros on each side. Defaults to 0.
-        norm_cfg: mmcv's config of the normalisation; epsilon is 1e-3 unless it says otherwise. None leaves it out.
+        norm_cfg: mmcv's config of the normalisation; epsilon is 1e-3 unless it sets another. None: no normalisation.
             Defaults to batch norm.
-        std: Standard deviation of the truncated normal that initialises the kernel. Defaults to 0.1, the value of
-            every convolution in the paper's code (TensorFlow ``research/inception/inception/inception_model.py``)
-            but one.
+        std: Standard deviation of the truncated normal that initialises the kernel. Defaults to 0.1, the value of all
+            convolutions but one in the paper's code (TensorFlow ``research/inception/inception/inception_model.py``).
     """
 
     def __init__(
@@ -64,7 +63,7 @@ class BasicConv2d(BaseModule):
     ) -> None:
         super().__init__(init_cfg=truncated_normal('Conv2d', std))
         self.conv = nn.Conv2d(in_channels, out_channels, kernel_size, stride, padding, bias=norm_cfg is None)
-        # Here rather than in a hook: DDP notes the layout of the parameters before any hook runs.
+        # Here and not in a hook: DDP records the memory format of the parameters before any hook runs.
         self.conv.to(memory_format=torch.channels_last)
         self.bn = nn.Identity()
         if norm_cfg is not None:
@@ -77,9 +76,9 @@ class BasicConv2d(BaseModule):
 
     @torch.no_grad()
     def switch_to_deploy(self) -> None:
-        """Fold the batch norm into the convolution, which has a bias from then on; a second call does nothing.
+        """Fold the batch norm into the convolution, which then has a bias; a second call does nothing.
 
-        Another normalisation, or a batch norm without running statistics, depends on the images and stays as it is.
+        Other normalisations, and batch norm without running statistics, depend on the images and are kept.
         """
         if not isinstance(self.bn, _BatchNorm) or self.bn.running_mean is None:
             return
@@ -90,17 +89,17 @@ class BasicConv2d(BaseModule):
 
 
 class PooledConv2d(BasicConv2d):
-    """A pool and a 1x1 convolution behind it, normalised: the last branch of a block.
+    """Pooling, then a 1x1 convolution with normalisation: the last branch of a block.
 
-    An average over space and a sum over channels can be taken in either order. In training the average comes behind
-    the kernel, where there are a quarter to an eighth of the channels and no map has to be kept for its gradient; in
-    evaluation before it, as in the publishers' code, so that outputs equal theirs to the last bit.
+    Averaging over pixels and summing over channels can be done in either order. In training the average comes after the
+    convolution, where there are a quarter to an eighth of the channels and no feature map has to be kept for the
+    gradient. In evaluation it comes first, as in the publishers' code, so that outputs equal theirs to the last bit.
 
     Args:
         in_channels: Channels of the input.
         out_channels: Channels of the output.
-        pool: A pool that keeps height and width.
-        norm_cfg: As of :class:`BasicConv2d`.
+        pool: Pooling that keeps height and width.
+        norm_cfg: As in :class:`BasicConv2d`.
     """
 
     def __init__(
@@ -111,17 +110,17 @@ class PooledConv2d(BasicConv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, in_channels, H, W) to (N, out_channels, H, W)."""
-        # A bias would be averaged with the zeros of the padding.
+        # A bias would be averaged with the padded zeros.
         if self.training and isinstance(self.pool, nn.AvgPool2d) and self.conv.bias is None:
             return self.relu(self.bn(self.pool(self.conv(x))))
         return super().forward(self.pool(x))
 
 
 def average_pool(count_include_pad: bool) -> nn.AvgPool2d:
-    """Return the average of 3x3 pixels that keeps height and width.
+    """Return 3x3 average pooling that keeps height and width.
 
     Args:
-        count_include_pad: Whether the zeros of the padding count.
+        count_include_pad: Whether padded zeros count.
     """
     return nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=count_include_pad)
 

@@ -12,9 +12,9 @@ from mmpretrain_inception.registry import MODELS
 
 @MODELS.register_module()
 class InceptionNeck(BaseModule):
-    """Average the last map over its pixels and pass the others on unchanged.
+    """Global average pooling of the last feature map; the others are returned unchanged.
 
-    mmpretrain's ``GlobalAveragePooling`` would pool the 17x17 map too, which the auxiliary classifier needs whole.
+    mmpretrain's ``GlobalAveragePooling`` would also pool the 17x17 map, which the auxiliary classifier needs as it is.
     """
 
     def __init__(self) -> None:
@@ -25,10 +25,10 @@ class InceptionNeck(BaseModule):
         """Pool ``feats[-1]`` from (N, C, H, W) to (N, C).
 
         Args:
-            feats: The maps of the backbone.
+            feats: The feature maps of the backbone.
 
         Returns:
-            The same maps, the last one pooled.
+            The same feature maps, the last one pooled.
         """
         *maps, last = feats
         return *maps, self.pool(last).flatten(1)

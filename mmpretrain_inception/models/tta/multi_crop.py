@@ -16,7 +16,7 @@ from mmpretrain_inception.errors import InputError
 # The paper's short sides, for crops of this many pixels.
 SCALES = (256, 288, 320, 352)
 _CROP_OF_SCALES = 224
-# Halves of the room along the long side that lie before a square.
+# Where a square starts, in halves of the space that it leaves along the long side.
 SQUARES = dict(start=0, centre=1, end=2)
 
 
@@ -24,11 +24,11 @@ class Crop(NamedTuple):
     """A square of a resized image.
 
     Attributes:
-        short_side: Of the resized image, in pixels.
-        left: Of the square in the resized image, in pixels.
-        top: Likewise.
-        side: Of the square, in pixels; where it is not the size of a crop, the square is resized to that.
-        mirrored: Whether it is then mirrored left to right.
+        short_side: Short side of the resized image, in pixels.
+        left: Left edge of the square in the resized image, in pixels.
+        top: Top edge of the square in the resized image, in pixels.
+        side: Side of the square, in pixels. If it is not the crop size, the square is resized.
+        mirrored: Whether the crop is flipped horizontally.
     """
 
     short_side: int
@@ -39,24 +39,24 @@ class Crop(NamedTuple):
 
 
 class MultiCrop:
-    """Cuts an image into the crops of GoogLeNet's evaluation, at any size of crop.
+    """Cuts an image into the crops of GoogLeNet's evaluation, at any crop size.
 
-    At each scale the image is resized so that its short side has that length. Along the long side squares of the short
-    side are taken. Of each square the crops are the four corners, the centre and the whole square resized to the size
-    of a crop, each followed by its mirror image. With the defaults these are 4 x 3 x 6 x 2 = 144. What cannot be halved
-    is rounded down. An image that is nearly square gives some crops twice, and they count twice.
+    At each scale, the short side of the image is resized to that length, and squares of the short side are taken along
+    the long side. The crops of a square are its four corners, its centre and the whole square resized to the crop size,
+    each followed by its mirror image. With the defaults there are 4 x 3 x 6 x 2 = 144. Halves of a pixel are rounded
+    down. An image that is nearly square gives some crops twice, and they count twice.
 
     Args:
-        crop_size: Side of the crops, in pixels. Defaults to 299.
-        scales: Short sides of the resized image for crops of 224 pixels, as in GoogLeNet's paper. They are taken times
-            ``crop_size / 224``, rounded to the nearest pixel: 342, 384, 427 and 470 for 299. Defaults to
-            (256, 288, 320, 352).
+        crop_size: Height and width of the crops, in pixels. Defaults to 299.
+        scales: Short sides of the resized image for crops of 224 pixels, as in GoogLeNet's paper. They are multiplied
+            by ``crop_size / 224`` and rounded: 342, 384, 427 and 470 for 299. Defaults to (256, 288, 320, 352).
         squares: Which squares: 'start' (left or top), 'centre', 'end' (right or bottom). Defaults to all three.
         backend: 'cv2' or 'pillow', as in mmpretrain's ``ResizeEdge``. Defaults to 'cv2'.
-        interpolation: Likewise, of both resizes. Defaults to 'bilinear', which in OpenCV does not antialias.
+        interpolation: For both resizes, as in mmpretrain's ``ResizeEdge``. Defaults to 'bilinear', which does not
+            antialias in OpenCV.
 
     Raises:
-        ValueError: If a scale is smaller than a crop, or there is no such square.
+        ValueError: If a scale is smaller than a crop, or a square is unknown.
     """
 
     def __init__(
@@ -68,9 +68,9 @@ class MultiCrop:
         interpolation: str = 'bilinear',
     ) -> None:
         if not scales or min(scales) < _CROP_OF_SCALES:
-            raise InputError(f'scales are short sides of at least {_CROP_OF_SCALES} pixels, but {list(scales)} came')
+            raise InputError(f'scales: expected short sides of at least {_CROP_OF_SCALES} pixels, got {list(scales)}')
         if not squares or not set(squares) <= SQUARES.keys():
-            raise InputError(f'squares are some of {", ".join(SQUARES)}, but {list(squares)} came')
+            raise InputError(f'squares: expected some of {", ".join(SQUARES)}, got {list(squares)}')
         self.crop_size = crop_size
         self.short_sides = [round(scale * crop_size / _CROP_OF_SCALES) for scale in scales]
         self.halves = [SQUARES[name] for name in squares]
@@ -80,7 +80,7 @@ class MultiCrop:
         return len(self.short_sides) * len(self.halves) * 12
 
     def crops(self, height: int, width: int) -> list[Crop]:
-        """List the crops of an image of ``height`` x ``width`` pixels, those of a scale in a row."""
+        """Return the crops of an image of ``height`` x ``width`` pixels, scale by scale."""
         return [
             Crop(short, left + x, top + y, side, mirrored)
             for short in self.short_sides
@@ -90,9 +90,9 @@ class MultiCrop:
         ]
 
     def cut(self, image: NDArray[Any]) -> Iterator[NDArray[Any]]:
-        """Cut the crops of an image of shape (H, W, channels), in the order of :meth:`crops`.
+        """Yield the crops of an image of shape (H, W, channels), in the order of :meth:`crops`.
 
-        At any time there is one resized image and one crop.
+        Only one resized image and one crop exist at a time.
         """
         for short, crops in groupby(self.crops(*image.shape[:2]), key=lambda crop: crop.short_side):
             resized = ResizeEdge(short, **self.resize)({'img': image})['img']

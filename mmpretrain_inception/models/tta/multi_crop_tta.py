@@ -1,4 +1,4 @@
-"""Evaluation on many crops of an image."""
+"""Test-time augmentation with many crops of an image."""
 
 from __future__ import annotations
 
@@ -20,19 +20,18 @@ from mmpretrain_inception.registry import MODELS
 class MultiCropTTA(AverageClsScoreTTA):
     """Averages a classifier's scores over the crops of :class:`MultiCrop`.
 
-    mmengine's test-time augmentation makes all views of an image in the data loader: 144 crops of 299 pixels are 39 MB
-    an image, and a loader holds several batches. Here the loader hands over each image once, as it was decoded, and
-    this model cuts the crops when their turn comes, one of every image of the batch at a time. Its memory does not
-    depend on how many there are.
+    mmengine's test-time augmentation makes all views of an image in the data loader: 144 crops of 299 pixels take 39 MB
+    per image, and a loader holds several batches. Here the loader returns each decoded image once, and this model cuts
+    one crop per image of the batch at a time. Memory does not depend on the number of crops.
 
-    The pipeline is loading and packing, and the batch is collated by ``pseudo_collate``, since images differ in size::
+    The pipeline only loads and packs. Batches need ``pseudo_collate``, because images differ in size::
 
         tta_pipeline = [dict(type='LoadImageFromFile'), dict(type='PackInputs')]
         tta_model = dict(type='mmpretrain_inception.MultiCropTTA', crop_size=299)
 
     Args:
-        module: The classifier, or mmengine's config of it.
-        data_preprocessor: Takes the place of the one in the classifier's config. Defaults to None: that one stays.
+        module: The classifier, or its config.
+        data_preprocessor: Replaces the one in the classifier's config. Defaults to None: keep that one.
         **crops: The arguments of :class:`MultiCrop`.
     """
 
@@ -49,7 +48,7 @@ class MultiCropTTA(AverageClsScoreTTA):
         """Predict a batch.
 
         Args:
-            data: ``inputs``, images of shape (3, H, W), each of its own size; ``data_samples``, one for each.
+            data: ``inputs``, images of shape (3, H, W) of any sizes; ``data_samples``, one for each.
         """
         views = zip(*(self._views(image) for image in data['inputs']))
         return average_scores(self.module.test_step({**data, 'inputs': torch.stack(view)}) for view in views)
@@ -57,5 +56,5 @@ class MultiCropTTA(AverageClsScoreTTA):
     def _views(self, image: Tensor) -> Iterator[Tensor]:
         pixels = np.ascontiguousarray(image.permute(1, 2, 0).numpy())
         for crop in self.crops.cut(pixels):
-            # A mirrored array has negative strides, which torch does not take.
+            # A mirrored array has negative strides, which torch does not support.
             yield torch.from_numpy(np.ascontiguousarray(crop.transpose(2, 0, 1)))

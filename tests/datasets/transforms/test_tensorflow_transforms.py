@@ -87,10 +87,10 @@ def test_the_shapes_in_the_results_are_those_of_the_image():
 @pytest.mark.parametrize(
     ('transform', 'value', 'message'),
     [
-        (TensorFlowCentralCrop, 0, r'above 0 and up to 1, but 0 came'),
-        (TensorFlowCentralCrop, 1.2, r'above 0 and up to 1, but 1\.2 came'),
-        (TensorFlowResize, 0, r'at least 1 pixel, but 0 came'),
-        (TensorFlowResize, (299, -1), r'at least 1 pixel, but \(299, -1\) came'),
+        (TensorFlowCentralCrop, 0, r'above 0 and at most 1, got 0'),
+        (TensorFlowCentralCrop, 1.2, r'above 0 and at most 1, got 1\.2'),
+        (TensorFlowResize, 0, r'at least 1 pixel, got 0'),
+        (TensorFlowResize, (299, -1), r'at least 1 pixel, got \(299, -1\)'),
     ],
 )
 def test_impossible_settings_are_refused(transform, value, message):

@@ -61,7 +61,7 @@ def test_what_torch_compile_hangs_on_the_optimizers_tensors_is_left_out():
 def test_what_is_no_container_is_left_out_with_a_warning(warnings_logged):
     assert to_plain({'object': object(), 'kept': 1}) == {'kept': 1}
     assert len(warnings_logged) == 1
-    assert 'leaves out a value of type object' in warnings_logged[0]
+    assert 'a value of type object' in warnings_logged[0]
 
 
 def test_mmengine_alone_still_needs_this_hook():

@@ -82,10 +82,10 @@ def test_crops_are_cut_as_opencv_would():
 @pytest.mark.parametrize(
     ('options', 'message'),
     [
-        (dict(scales=(223,)), r'at least 224 pixels, but \[223\] came'),
-        (dict(scales=()), r'at least 224 pixels, but \[\] came'),
-        (dict(squares=('left',)), r"squares are some of start, centre, end, but \['left'\] came"),
-        (dict(squares=()), r'but \[\] came'),
+        (dict(scales=(223,)), r'at least 224 pixels, got \[223\]'),
+        (dict(scales=()), r'at least 224 pixels, got \[\]'),
+        (dict(squares=('left',)), r"squares: expected some of start, centre, end, got \['left'\]"),
+        (dict(squares=()), r'got \[\]'),
     ],
 )
 def test_crops_that_cannot_be_cut(options, message):
