@@ -11,25 +11,21 @@ weights are random. Needs the extra `deploy`.
 from __future__ import annotations
 
 import argparse
-import importlib.util
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
 from statistics import median
-from types import ModuleType
 
 import cv2
 import numpy as np
 import torch
-from mmengine.config import Config
 from mmengine.runner import Runner
 from sklearn.datasets import load_sample_images
 
-from mmpretrain_inception.configuring.folder_config import use_image_folder
-from mmpretrain_inception.configuring.run_config import config_for_testing
+from mmpretrain_inception.configuring.configure import configure
+from mmpretrain_inception.configuring.options import DataOptions, TestOptions
 from mmpretrain_inception.deploy import switch_to_deploy
 from mmpretrain_inception.deploy.contract import Contract
 from mmpretrain_inception.deploy.export import export_model
@@ -37,8 +33,7 @@ from mmpretrain_inception.deploy.runtimes import load_runtime
 from mmpretrain_inception.engine.runner.launch import build_runner
 from mmpretrain_inception.registry import MODELS
 
-TOOLS = Path(__file__).parents[1] / 'tools'
-CONFIG = TOOLS.parent / 'configs/inception_v3/inception-v3_1xb32_folder.py'
+CONFIG = Path(__file__).parents[1] / 'configs/inception_v3/inception-v3_1xb32_folder.py'
 BATCH_SIZE = 32
 CLASSES = ('first', 'second')
 SIZE = 299
@@ -61,20 +56,12 @@ def write_images(folder: Path, count: int) -> None:
                 cv2.imwrite(str(folder / split / name / f'{number}.jpg'), crop, [cv2.IMWRITE_JPEG_QUALITY, 95])
 
 
-def load_test_tool() -> ModuleType:
-    """Import ``tools/test.py`` as a module."""
-    sys.path.insert(0, str(TOOLS))
-    spec = importlib.util.spec_from_file_location('tools_test', TOOLS / 'test.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def build_test_run(folder: Path, *options: str) -> Runner:
-    """Build the Runner that ``tools/test.py CONFIG`` with these options builds."""
-    parser = load_test_tool().build_parser()
-    words = [str(CONFIG), *options, '--data', str(folder), '--work-dir', str(folder / 'work')]
-    return build_runner(config_for_testing(parser.parse_args(words)))
+def build_test_run(folder: Path, checkpoint: str, *, deploy: bool = False) -> Runner:
+    """Build the Runner that ``tools/test.py CONFIG CHECKPOINT`` builds."""
+    options = TestOptions(
+        str(CONFIG), data=str(folder), work_dir=str(folder / 'work'), checkpoints=(checkpoint,), deploy=deploy
+    )
+    return build_runner(configure(options).cfg, testing=True)
 
 
 def time_one(runner: Runner, alone: Callable[[], object], images: int, rounds: int) -> list[tuple[float, float]]:
@@ -102,9 +89,7 @@ def report(name: str, speeds: list[tuple[float, float]]) -> None:
 
 def build_model(folder: Path) -> torch.nn.Module:
     """Build the model of the config for the classes of the folder, with random weights."""
-    cfg = Config.fromfile(CONFIG)
-    cfg.image_folder = str(folder)
-    use_image_folder(cfg)
+    cfg = configure(DataOptions(str(CONFIG), data=str(folder))).cfg
     model = MODELS.build({'data_preprocessor': cfg.data_preprocessor, **cfg.model})
     model.init_weights()
     return model.eval()
@@ -115,7 +100,7 @@ def measure_eager(model: torch.nn.Module, folder: Path, images: int, rounds: int
     checkpoint = folder / 'weights.pth'
     torch.save(dict(state_dict=model.state_dict()), checkpoint)
     deployed, batch = switch_to_deploy(deepcopy(model)), torch.randn(BATCH_SIZE, 3, SIZE, SIZE)
-    runner = build_test_run(folder, str(checkpoint), '--deploy')
+    runner = build_test_run(folder, str(checkpoint), deploy=True)
     return time_one(runner, lambda: compute(deployed, batch), images, rounds)
 
 

@@ -17,9 +17,9 @@ class ConfigOptions(DictAction):
         for option in values:
             key, separator, value = option.partition('=')
             if not separator or not all(key.split('.')):
-                parser.error(f'--cfg-options {option}: KEY=VALUE was expected, with a dotted name as KEY')
+                parser.error(f'--cfg-options {option}: expected KEY=VALUE, with a dotted name as KEY')
             if value.count('(') != value.count(')') or value.count('[') != value.count(']'):
-                parser.error(f'--cfg-options {option}: as many closing as opening brackets were expected')
+                parser.error(f'--cfg-options {option}: expected as many closing as opening brackets')
         super().__call__(parser, namespace, values, option_string)
 
 
@@ -57,5 +57,6 @@ def parse(parser: argparse.ArgumentParser) -> argparse.Namespace:
     """Parse the command line and hand the local rank on by the environment, where mmengine looks for it."""
     # Intermixed, so that options may stand between and before any number of checkpoints.
     args = parser.parse_intermixed_args()
-    os.environ.setdefault('LOCAL_RANK', str(getattr(args, 'local_rank', 0)))
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    del args.local_rank
     return args

@@ -35,13 +35,7 @@ def build_parser() -> argparse.ArgumentParser:
         '--data', metavar='DIR', help='folder of your own images, for configs that declare image_folder'
     )
     add_config_options(parser)
-    parser.set_defaults(work_dir=None, launcher='none', no_pin_memory=False)
     return parser
-
-
-def main() -> None:
-    """Build the model from the config, load the checkpoint, export and compare."""
-    print(export_checkpoint(config_for_export(args), args))
 
 
 if __name__ == '__main__':
@@ -50,10 +44,9 @@ if __name__ == '__main__':
     if not args.out.endswith(SUFFIXES[args.to]):
         parser.error(f'--out {args.out}: a file for {args.to} ends in {SUFFIXES[args.to]}')
     if args.calibration < 1:
-        parser.error(f'--calibration takes a number of images, but {args.calibration} came')
+        parser.error(f'--calibration: expected a number of images, got {args.calibration}')
     # Imported after parsing: torch and mmpretrain take seconds.
-    from mmpretrain_inception.apis.export import export_checkpoint
+    from mmpretrain_inception.apis import ExportOptions, export
     from mmpretrain_inception.cli import run_tool
-    from mmpretrain_inception.configuring.run_config import config_for_export
 
-    run_tool(main)
+    run_tool(lambda: print(export(ExportOptions(**vars(args)))))

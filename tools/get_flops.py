@@ -23,8 +23,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main() -> None:
     """Build the model, count, and print."""
-    cfg = load_config(args.config)
-    merge_options(cfg, args.cfg_options)
+    cfg = read_config(ConfigOptions(args.config, args.cfg_options))
     height, width = args.shape * 2 if len(args.shape) == 1 else args.shape
     print(format_complexity(count_complexity(cfg, height, width), height, width, table=args.table))
 
@@ -33,10 +32,11 @@ if __name__ == '__main__':
     parser = build_parser()
     args = parser.parse_args()
     if len(args.shape) > 2:
-        parser.error(f'--shape takes one or two numbers, but {len(args.shape)} came')
+        parser.error(f'--shape: expected one or two numbers, got {len(args.shape)}')
     # Imported after parsing: torch and mmpretrain take seconds.
     from mmpretrain_inception.cli import run_tool
-    from mmpretrain_inception.configuring.config_file import load_config, merge_options
+    from mmpretrain_inception.configuring.config_file import read_config
+    from mmpretrain_inception.configuring.options import ConfigOptions
     from mmpretrain_inception.evaluation.complexity import count_complexity, format_complexity
 
     run_tool(main)

@@ -45,33 +45,17 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main() -> None:
-    """Build the Runner from the config, test, and write what was asked for."""
-    runner = build_runner(config_for_testing(args))
-    if args.out and args.out_item != 'metrics':
-        runner.test_evaluator.metrics.append(DumpResults(out_file_path=args.out))
-    metrics = runner.test()
-    if args.out and args.out_item == 'metrics' and is_main_process():
-        dump(metrics, args.out)
-
-
 if __name__ == '__main__':
     parser = build_parser()
     args = parse(parser)
     if args.out_item and not args.out:
         parser.error('--out-item says what to write, but --out FILE is missing')
-    if args.out and not args.out.endswith(WRITABLE[args.out_item or 'pred']):
-        parser.error(
-            f'--out {args.out}: a file ending in {" or ".join(WRITABLE[args.out_item or "pred"])} was expected'
-        )
+    endings = WRITABLE[args.out_item or 'pred']
+    if args.out and not args.out.endswith(endings):
+        parser.error(f'--out {args.out}: expected a file ending in {" or ".join(endings)}')
     use_huge_pages()
     # Imported after parsing: torch and mmpretrain take seconds.
-    from mmengine import dump
-    from mmengine.dist import is_main_process
-    from mmengine.evaluator import DumpResults
-
+    from mmpretrain_inception.apis import TestOptions, evaluate
     from mmpretrain_inception.cli import run_tool
-    from mmpretrain_inception.configuring.run_config import config_for_testing
-    from mmpretrain_inception.engine.runner.launch import build_runner
 
-    run_tool(main)
+    run_tool(lambda: evaluate(TestOptions(**{**vars(args), 'checkpoints': tuple(args.checkpoints)})))

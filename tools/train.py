@@ -33,17 +33,11 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main() -> None:
-    """Build the Runner from the config and train."""
-    build_runner(config_for_training(args)).train()
-
-
 if __name__ == '__main__':
     args = parse(build_parser())
     use_huge_pages()
     # Imported after parsing: torch and mmpretrain take seconds.
+    from mmpretrain_inception.apis import TrainOptions, train
     from mmpretrain_inception.cli import run_tool
-    from mmpretrain_inception.configuring.run_config import config_for_training
-    from mmpretrain_inception.engine.runner.launch import build_runner
 
-    run_tool(main)
+    run_tool(lambda: train(TrainOptions(**vars(args))))

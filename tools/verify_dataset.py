@@ -53,7 +53,7 @@ def sources_of(name: str) -> list['Source']:
     """Return the image files of a folder or a config."""
     if os.path.isdir(name):
         return [folder_source(name)]
-    return config_sources(config_for_data(argparse.Namespace(**{**vars(args), 'config': name})))
+    return dataset_sources(DataOptions(name, args.cfg_options, args.data))
 
 
 if __name__ == '__main__':
@@ -66,11 +66,10 @@ if __name__ == '__main__':
     # Imported after parsing: torch and mmpretrain take seconds.
     import os
 
+    from mmpretrain_inception.apis import DataOptions, dataset_sources
     from mmpretrain_inception.cli import run_tool
-    from mmpretrain_inception.configuring.run_config import config_for_data
     from mmpretrain_inception.datasets.verify import (
         Source,
-        config_sources,
         find_broken,
         folder_source,
         summarize,

@@ -1,1 +1,24 @@
-"""What tools and Python users call."""
+"""What Python users and the tools call: options in, results out."""
+
+from mmpretrain_inception.apis.data import dataset_sources
+from mmpretrain_inception.apis.export import export
+from mmpretrain_inception.apis.run import evaluate, train
+from mmpretrain_inception.configuring.options import (
+    ConfigOptions,
+    DataOptions,
+    ExportOptions,
+    TestOptions,
+    TrainOptions,
+)
+
+__all__ = [
+    'ConfigOptions',
+    'DataOptions',
+    'ExportOptions',
+    'TestOptions',
+    'TrainOptions',
+    'dataset_sources',
+    'evaluate',
+    'export',
+    'train',
+]

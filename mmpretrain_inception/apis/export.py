@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
-
 import numpy as np
 from mmengine.config import Config
 
 from mmpretrain_inception.apis.export_parts import load_classifier, test_images, training_images
+from mmpretrain_inception.configuring.configure import configure
 from mmpretrain_inception.configuring.contract import contract_from_config, num_classes_of, unknown_parts
+from mmpretrain_inception.configuring.options import ExportOptions
+from mmpretrain_inception.configuring.settings import settings_explained
 from mmpretrain_inception.deploy.backends.table import choose_backend
 from mmpretrain_inception.deploy.export import export_model
 
@@ -16,12 +17,11 @@ from mmpretrain_inception.deploy.export import export_model
 _COMPARED_IMAGES = 32
 
 
-def export_checkpoint(cfg: Config, args: Namespace) -> str:
-    """Export a checkpoint from the options of ``tools/export.py``.
+def export(options: ExportOptions) -> str:
+    """Export a checkpoint for a runtime, and compare the file with the model.
 
     Args:
-        cfg: The config, complete.
-        args: ``checkpoint``, ``to``, ``precision``, ``out``, ``with_preprocess`` and ``calibration``.
+        options: The config, the checkpoint, the runtime and the file to write.
 
     Returns:
         What was written and how far it is from the checkpoint's model, for the user.
@@ -30,26 +30,38 @@ def export_checkpoint(cfg: Config, args: Namespace) -> str:
         UsageError: If runtime, precision and the file's ending do not go together.
         InputError: If the checkpoint, the data or a library is not there, or the difference is above the bound.
     """
-    choose_backend(args.to, args.precision, args.out)
-    model, classes = load_classifier(cfg, args.checkpoint)
+    with settings_explained(options.config):
+        cfg, notes = configure(options)
+        return '\n'.join((*notes, _export(cfg, options)))
+
+
+def _export(cfg: Config, options: ExportOptions) -> str:
+    choose_backend(options.to, options.precision, options.out)
+    model, classes = load_classifier(cfg, options.checkpoint)
     # Only mmpretrain's heads without a layer of their own leave the number open.
     number = num_classes_of(cfg) or len(classes or ())
-    contract = contract_from_config(cfg, number, classes=classes, with_preprocess=args.with_preprocess)
+    contract = contract_from_config(cfg, number, classes=classes, with_preprocess=options.with_preprocess)
     for line in unknown_parts(cfg, contract):
         print(line)
     calibration: list[np.ndarray] | None = None
-    if args.precision == 'int8':
-        calibration = training_images(cfg, model, contract, args.calibration)
+    if options.precision == 'int8':
+        calibration = training_images(cfg, model, contract, options.calibration)
         print(f'calibrating on {len(calibration)} training images')
     images = test_images(cfg, model, contract, _COMPARED_IMAGES)
     if images is None:
         print('the test data of the config is not there; comparing without it')
     difference = export_model(
-        *(model, args.out),
-        **dict(to=args.to, precision=args.precision, contract=contract, calibration=calibration, images=images),
+        model,
+        options.out,
+        to=options.to,
+        precision=options.precision,
+        contract=contract,
+        calibration=calibration,
+        images=images,
     )
     size = ' x '.join(map(str, contract.image_shape))
     return (
-        f'wrote {args.out}: {args.to} {args.precision}, N x {size} {contract.dtype} to N x {contract.num_classes}\n'
+        f'wrote {options.out}: {options.to} {options.precision}, '
+        f'N x {size} {contract.dtype} to N x {contract.num_classes}\n'
         f'{difference}'
     )

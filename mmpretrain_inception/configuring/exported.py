@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from mmengine.config import Config, ConfigDict
+from mmengine.config import Config
 
-from mmpretrain_inception.configuring.config_file import averages_parameters
-from mmpretrain_inception.configuring.contract import classes_of_dataset, contract_from_config, num_classes_of
-from mmpretrain_inception.deploy.backends.table import is_exported
+from mmpretrain_inception.configuring.contract import classes_of_dataset, contract_from_config
 from mmpretrain_inception.deploy.contract import Contract
 from mmpretrain_inception.deploy.runtimes import read_contract
-from mmpretrain_inception.errors import InputError, UsageError
+from mmpretrain_inception.errors import InputError
 
 # What an exported file has to share with the config that it is evaluated by.
 _COMPARED: dict[str, Callable[[Contract], Any]] = {
@@ -24,42 +22,20 @@ _COMPARED: dict[str, Callable[[Contract], Any]] = {
 }
 
 
-def check_options(checkpoints: Sequence[str], name: str, options: dict[str, Any]) -> None:
-    """Refuse what goes together with a checkpoint but not with an exported file.
+def check_contract(path: str, cfg: Config, num_classes: int | None, classes: Sequence[str] | None = None) -> None:
+    """Refuse an exported file whose images or classes are not those of the config.
 
     Args:
-        checkpoints: What is to be evaluated.
-        name: The config file, for messages.
-        options: Of the command line, those that change a model, by their names; what is set is refused.
+        path: The exported file.
+        cfg: The config that it is evaluated by.
+        num_classes: Number of classes of the run. None: the config leaves it open.
+        classes: Their names. Defaults to None: those of the config's test dataset.
 
     Raises:
-        UsageError: If there is an exported file and anything beside it.
-    """
-    exported = [path for path in checkpoints if is_exported(path)]
-    if not exported:
-        return
-    if len(checkpoints) > 1:
-        raise UsageError(f'{name}: {exported[0]} is an exported file, and those are evaluated one at a time')
-    chosen = [option for option, value in options.items() if value]
-    if chosen:
-        raise UsageError(
-            f'{exported[0]}: {chosen[0]} changes how PyTorch runs a model, but the precision and form of an exported '
-            'file are its own; leave it out'
-        )
-
-
-def use_exported(cfg: Config, path: str) -> None:
-    """Make the config test an exported file.
-
-    Args:
-        cfg: The config, all else applied but for test-time augmentation.
-        path: The file.
-
-    Raises:
-        InputError: If the file cannot be read, or is not of a network that takes the config's images and classes.
+        InputError: If the file cannot be read, or is of a network that takes other images or has other classes.
     """
     contract = read_contract(path)
-    expected = contract_from_config(cfg, num_classes_of(cfg) or contract.num_classes)
+    expected = contract_from_config(cfg, num_classes or contract.num_classes)
     for what, value in _COMPARED.items():
         if value(contract) != value(expected):
             raise InputError(
@@ -67,12 +43,7 @@ def use_exported(cfg: Config, path: str) -> None:
                 f'it was exported from {contract.config or "another network"}'
             )
     _check_scores(contract, expected, path)
-    _check_names(contract, classes_of_dataset(cfg), path)
-    cfg.load_from = None
-    # An average of the parameters is in the file already, and the hook would copy the runtime.
-    cfg.custom_hooks = [hook for hook in cfg.get('custom_hooks') or () if not averages_parameters(hook)]
-    settings = cfg.model.get('data_preprocessor') or cfg.get('data_preprocessor')
-    cfg.model = ConfigDict(type='mmpretrain_inception.ExportedClassifier', path=path, data_preprocessor=settings)
+    _check_names(contract, classes or classes_of_dataset(cfg), path)
 
 
 def _check_scores(contract: Contract, expected: Contract, path: str) -> None:

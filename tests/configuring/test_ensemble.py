@@ -7,8 +7,9 @@ from mmengine.config import Config
 from mmpretrain.registry import MODELS
 from support import CONFIGS
 
+from mmpretrain_inception.configuring.configure import configure
 from mmpretrain_inception.configuring.ensemble import Member, list_members
-from mmpretrain_inception.configuring.run_config import config_for_testing
+from mmpretrain_inception.configuring.options import TestOptions
 from mmpretrain_inception.engine import FitWeightsHook
 from mmpretrain_inception.errors import InputError, UsageError
 from mmpretrain_inception.models.tta import MultiCrop
@@ -17,11 +18,10 @@ DIGITS = CONFIGS / 'inception-v3_1xb64_digits-75px.py'
 OWN = f"_base_ = '{DIGITS}'\n"
 HALF = 'data_preprocessor = dict(mean=[127.5] * 3, std=[127.5] * 3)\n'
 TWO = "ensemble = [dict(checkpoint='a.pth'), dict(checkpoint='b.pth', config={config!r})]\n"
-OPTIONS = dict(
-    **dict(work_dir=None, data=None, amp=False, show=False, show_dir=None, interval=1, wait_time=2),
-    **dict(no_pin_memory=False, tta=False, deploy=False, skip_broken=False, launcher='none', cfg_options=None),
-    checkpoints=[],
-)
+
+
+def for_test(config, **options):
+    return configure(TestOptions(str(config), **options)).cfg
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def configs(tmp_path):
         (tmp_path / 'member.py').write_text(member)
         (tmp_path / 'ensemble.py').write_text(OWN + ensemble.format(config=str(tmp_path / 'member.py')))
         config = str(tmp_path / 'ensemble.py')
-        return lambda **options: config_for_testing(Namespace(config=config, **{**OPTIONS, **options}))
+        return lambda **options: for_test(config, **options)
 
     return write
 
@@ -61,8 +61,8 @@ def test_checkpoints_come_from_the_command_line_or_the_config(cfg, checkpoints, 
 @pytest.mark.parametrize(
     ('cfg', 'checkpoints', 'message'),
     [
-        (Config(), [], r'c\.py: a checkpoint was expected after the config, or several for an ensemble'),
-        (ensemble_of(A, B), ['c.pth'], r'its ensemble has 2 members, and as many .* or none, but 1 came'),
+        (Config(), [], r'c\.py: expected a checkpoint after the config, or several for an ensemble'),
+        (ensemble_of(A, B), ['c.pth'], r'its ensemble has 2 members; expected as many .* or none, got 1'),
         (ensemble_of(A, dict(config='b.py')), [], r'ensemble\[1\] names no checkpoint; .* give 2 checkpoints'),
     ],
 )
@@ -137,7 +137,7 @@ def test_a_member_with_another_pipeline_is_refused(configs):
 
 
 def test_a_member_whose_config_does_not_exist(configs):
-    with pytest.raises(UsageError, match=r'absent\.py: a config file was expected'):
+    with pytest.raises(UsageError, match=r'absent\.py: expected a config file'):
         configs("ensemble = [dict(checkpoint='a.pth', config='absent.py')]")()
 
 
@@ -153,8 +153,7 @@ def test_the_members_of_an_ensemble_on_own_images_have_its_classes(image_folder,
     (tmp_path / 'own.py').write_text(
         f"_base_ = '{folder}'\nensemble = [dict(checkpoint='a.pth'), dict(checkpoint='b.pth', config='{folder}')]\n"
     )
-    arguments = {**OPTIONS, 'config': str(tmp_path / 'own.py'), 'data': str(image_folder)}
-    members = config_for_testing(Namespace(**arguments)).model.members
+    members = for_test(tmp_path / 'own.py', data=str(image_folder)).model.members
     assert [member.model.head.num_classes for member in members] == [3, 3]
 
 
@@ -171,8 +170,8 @@ def test_an_ensemble_does_not_start_from_one_file():
     [('12crop', ['a.pth'], 0, 12), ('144crop', ['a.pth'], 0, 144), ('ensemble4', [], 4, 144)],
 )
 def test_the_papers_evaluations_have_as_many_crops_and_members_as_they_say(name, checkpoints, members, crops):
-    arguments = {**OPTIONS, 'config': str(CONFIGS / f'inception-v3-paper-{name}_in1k.py'), 'checkpoints': checkpoints}
-    single, many = (config_for_testing(Namespace(**{**arguments, 'tta': tta})) for tta in (False, True))
+    config = CONFIGS / f'inception-v3-paper-{name}_in1k.py'
+    single, many = (for_test(config, checkpoints=checkpoints, tta=tta) for tta in (False, True))
     assert len({member.checkpoint for member in many.model.module.get('members', ())}) == members
     assert len(MultiCrop(**{key: many.model[key] for key in ('crop_size', 'scales', 'squares')})) == crops
     load, pack = many.test_dataloader.dataset.pipeline

@@ -1,10 +1,9 @@
-from argparse import Namespace
-
 import pytest
 from support import CONFIGS
 from torch import nn
 
-from mmpretrain_inception.configuring.run_config import config_for_testing
+from mmpretrain_inception.configuring.configure import configure
+from mmpretrain_inception.configuring.options import TestOptions
 from mmpretrain_inception.deploy import Contract, export_model
 from mmpretrain_inception.errors import InputError, UsageError
 
@@ -28,12 +27,7 @@ def export(tmp_path_factory):
 
 
 def for_test(*checkpoints, **options):
-    defaults = dict(
-        **dict(work_dir=None, data=None, amp=False, deploy=False, show=False, show_dir=None, interval=1, wait_time=2),
-        **dict(no_pin_memory=False, tta=False, launcher='none', cfg_options=None, skip_broken=False),
-    )
-    args = Namespace(config=str(DIGITS), checkpoints=list(checkpoints), **{**defaults, **options})
-    return config_for_testing(args)
+    return configure(TestOptions(str(DIGITS), checkpoints=checkpoints, **options)).cfg
 
 
 @pytest.mark.parametrize('tta', [False, True])

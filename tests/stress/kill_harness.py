@@ -341,5 +341,5 @@ if __name__ == '__main__':
     # Imported here once, and not by every start.
     import_module('mmpretrain.models')
     import_module('mmpretrain_inception.engine.runner.launch')
-    import_module('mmpretrain_inception.configuring.run_config')
+    import_module('mmpretrain_inception.apis')
     main()

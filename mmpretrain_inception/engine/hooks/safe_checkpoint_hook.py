@@ -15,6 +15,7 @@ from mmengine.runner import Runner
 
 from mmpretrain_inception.engine.runner.checkpoint_files import LAST
 from mmpretrain_inception.engine.runner.rank_buffers import Buffers, gather_buffers, restore_buffers
+from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.registry import HOOKS
 from mmpretrain_inception.utils.atomic_file import atomic_write, remove_partial_files
 from mmpretrain_inception.utils.message_hub import STOPPED_CHECKPOINT, VALIDATED_EPOCH
@@ -35,6 +36,10 @@ class SafeCheckpointHook(CheckpointHook):
 
     Takes the arguments of mmengine's hook.
     """
+
+    # Parts of names of metrics by which mmengine knows which value is the best; it lacks these.
+    _default_greater_keys = [*CheckpointHook._default_greater_keys, 'f1', 'recall', 'iou']
+    _default_less_keys = [*CheckpointHook._default_less_keys, 'cross_entropy', 'error', 'perplexity']
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -101,6 +106,15 @@ class SafeCheckpointHook(CheckpointHook):
         self._write(runner, self.filename_tmpl.format(step), meta)
         for number in outdated:
             self._remove(self.filename_tmpl.format(number))
+
+    def _init_rule(self, rules: list[str | None], key_indicators: list[str]) -> None:
+        try:
+            super()._init_rule(rules, key_indicators)
+        except ValueError as error:
+            raise InputError(
+                f'default_hooks.checkpoint.save_best={",".join(key_indicators)}: the name does not say whether more or '
+                'less of it is better; set default_hooks.checkpoint.rule to greater or less'
+            ) from error
 
     def _save_best_checkpoint(self, runner: Runner, metrics: dict[str, float]) -> None:
         with self._removing_afterwards():

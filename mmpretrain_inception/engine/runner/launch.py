@@ -3,28 +3,45 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 from mmengine.config import Config
-from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 from torch import distributed
 
 from mmpretrain_inception.errors import UsageError
+from mmpretrain_inception.registry import RUNNERS, resolve
 
 
-def build_runner(cfg: Config) -> Runner:
+def build_runner(cfg: Config, *, testing: bool = False) -> Runner:
     """Join the process group where mmengine cannot, and build the config's Runner.
 
     Args:
         cfg: A config with ``launcher`` set.
+        testing: Whether the Runner only tests. It then dumps its config beside its log, and leaves that of the
+            training run in the work directory as it is.
 
     Raises:
         UsageError: If the launcher does not work on this machine.
+        KeyError: If nobody has registered ``runner_type``.
     """
     if cfg.launcher != 'none' and not torch.cuda.is_available():
         _join_on_cpu(cfg.launcher, cfg.get('env_cfg', {}).get('dist_cfg', {}).get('timeout'))
-    return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    kind: Any = resolve(cfg.get('runner_type', 'Runner'), RUNNERS)
+    if testing and kind is not None:
+        kind = type(kind.__name__, (_DumpsBesideLog, kind), {})
+        return kind.from_cfg(cfg)
+    return RUNNERS.build(cfg)
+
+
+class _DumpsBesideLog(Runner if TYPE_CHECKING else object):  # type: ignore[misc]
+    """A Runner that leaves the config in its work directory alone."""
+
+    def dump_config(self) -> None:
+        """Dump the config to the folder of this run's log."""
+        self.cfg.dump(str(Path(self.log_dir, Path(self.cfg.filename or 'config.py').name)))
 
 
 def _join_on_cpu(launcher: str, timeout: float | None) -> None:

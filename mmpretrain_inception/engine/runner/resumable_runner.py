@@ -23,6 +23,10 @@ _OURS = {
 class _Resumable(Runner if TYPE_CHECKING else object):  # type: ignore[misc]
     """What :class:`ResumableRunner` adds to either of mmengine's Runners."""
 
+    def __init__(self, *args: Any, auto_scale_lr: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        auto_scale_lr = _scale_by_steps(auto_scale_lr, kwargs.get('optim_wrapper'))
+        super().__init__(*args, auto_scale_lr=auto_scale_lr, **kwargs)
+
     def build_train_loop(self, loop: BaseLoop | dict[str, Any]) -> BaseLoop:
         """Build a training loop; one by epochs is ``ResumableTrainLoop``."""
         if isinstance(loop, dict) and 'type' not in loop and loop.get('by_epoch'):
@@ -132,3 +136,14 @@ def _with_our_type(config: Any) -> Any:
     if isinstance(config, dict) and config.get('type') in _OURS:
         return {**config, 'type': _OURS[config['type']]}
     return config
+
+
+def _scale_by_steps(auto_scale_lr: dict[str, Any] | None, optim_wrapper: Any) -> dict[str, Any] | None:
+    """Make the rate follow the images of an optimizer's step; mmengine counts those of an iteration."""
+    if not auto_scale_lr or 'base_batch_size' not in auto_scale_lr:
+        return auto_scale_lr
+    if isinstance(optim_wrapper, dict):
+        accumulated = optim_wrapper.get('accumulative_counts', 1)
+    else:
+        accumulated = getattr(optim_wrapper, '_accumulative_counts', 1)
+    return {**auto_scale_lr, 'base_batch_size': auto_scale_lr['base_batch_size'] / accumulated}

@@ -1,7 +1,6 @@
 import json
 import re
 import sys
-from argparse import Namespace
 from types import SimpleNamespace
 
 import pytest
@@ -10,16 +9,13 @@ from mmengine.dataset import ConcatDataset
 from mmengine.registry import RUNNERS
 from support import CONFIGS, REPOSITORY, run
 
-from mmpretrain_inception.configuring.run_config import config_for_testing
+from mmpretrain_inception.configuring.configure import configure
+from mmpretrain_inception.configuring.options import TestOptions
 from mmpretrain_inception.datasets import ImageFolder
 from mmpretrain_inception.engine import SkipBrokenHook
 from mmpretrain_inception.errors import BrokenImageError, InputError
 
 CONFIG = CONFIGS / 'inception-v3-modern_1xb64_folder-75px.py'
-OPTIONS = dict(
-    **dict(work_dir=None, amp=False, show=False, show_dir=None, interval=1, wait_time=2, no_pin_memory=False),
-    **dict(tta=False, deploy=False, skip_broken=True, launcher='none'),
-)
 
 
 @pytest.fixture(scope='module')
@@ -40,9 +36,9 @@ def test_run(checkpoint, image_folder, tmp_path):
 
     def test(**options):
         settings = {'test_dataloader.num_workers': 1, 'test_dataloader.batch_size': 5, 'experiment_name': tmp_path.name}
-        named = dict(config=str(CONFIG), checkpoints=[checkpoint], data=str(image_folder), cfg_options=settings)
-        cfg = config_for_testing(Namespace(**{**OPTIONS, **named, 'work_dir': str(tmp_path / 'work'), **options}))
-        return RUNNERS.build(cfg).test()
+        named = dict(checkpoints=[checkpoint], data=str(image_folder), cfg_options=settings, skip_broken=True)
+        test_options = TestOptions(str(CONFIG), **{**named, 'work_dir': str(tmp_path / 'work'), **options})
+        return RUNNERS.build(configure(test_options).cfg).test()
 
     return test
 

@@ -1,10 +1,10 @@
-from argparse import Namespace
-
 import pytest
 import torch
 from support import CONFIGS
 
-from mmpretrain_inception.configuring import run_config
+from mmpretrain_inception.configuring.config_file import load_config
+from mmpretrain_inception.configuring.configure import configure
+from mmpretrain_inception.configuring.options import TestOptions, TrainOptions
 from mmpretrain_inception.errors import InputError, UsageError
 from mmpretrain_inception.utils import cores as cores_module
 
@@ -13,20 +13,11 @@ IN1K = str(CONFIGS / 'inception-v3_8xb32_in1k.py')
 
 
 def for_training(config=DIGITS, **options):
-    defaults = dict(
-        **dict(work_dir=None, data=None, resume=None, amp=False, no_validate=False, auto_scale_lr=False),
-        **dict(no_pin_memory=False, no_persistent_workers=False, launcher='none', cfg_options=None),
-    )
-    return run_config.config_for_training(Namespace(config=config, **{**defaults, **options}))
+    return configure(TrainOptions(config, **options)).cfg
 
 
-def for_test(config=DIGITS, **options):
-    defaults = dict(
-        **dict(checkpoints=['c.pth'], work_dir=None, data=None, amp=False, show=False, show_dir=None, interval=1),
-        **dict(deploy=False, skip_broken=False, wait_time=2, no_pin_memory=False, tta=False, launcher='none'),
-        cfg_options=None,
-    )
-    return run_config.config_for_testing(Namespace(config=config, **{**defaults, **options}))
+def for_test(config=DIGITS, checkpoints=('c.pth',), **options):
+    return configure(TestOptions(config, checkpoints=checkpoints, **options)).cfg
 
 
 def test_the_work_directory_bears_the_name_of_the_config():
@@ -49,9 +40,9 @@ def test_auto_scale_lr_is_switched_on():
     assert for_training(auto_scale_lr=True).auto_scale_lr == dict(base_batch_size=64, enable=True)
 
 
-def test_auto_scale_lr_counts_the_images_of_accumulated_iterations():
+def test_auto_scale_lr_leaves_the_batch_size_of_the_config_to_be_dumped():
     cfg = for_training(auto_scale_lr=True, cfg_options={'optim_wrapper.accumulative_counts': 4})
-    assert cfg.auto_scale_lr.base_batch_size == 16
+    assert cfg.auto_scale_lr.base_batch_size == 64
 
 
 @pytest.mark.parametrize(
@@ -99,19 +90,19 @@ def test_show_dir_turns_the_hook_on():
 
 @pytest.mark.parametrize('name', ['mmpretrain_inception::inception_v3/inception-v3_8xb32_in1k.py', IN1K])
 def test_a_config_is_read_by_path_and_from_a_package(name):
-    assert run_config.load_config(name).model.head.num_classes == 1000
+    assert load_config(name).model.head.num_classes == 1000
 
 
 @pytest.mark.parametrize(
     ('name', 'error', 'message'),
     [
-        ('no.py', UsageError, 'no.py: a config file was expected'),
+        ('no.py', UsageError, 'no.py: expected a config file'),
         ('nopackage::a/b.py', InputError, 'the config cannot be read'),
     ],
 )
 def test_a_config_that_cannot_be_read(name, error, message):
     with pytest.raises(error, match=message):
-        run_config.load_config(name)
+        load_config(name)
 
 
 @pytest.mark.parametrize(

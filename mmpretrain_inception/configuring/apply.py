@@ -1,0 +1,250 @@
+"""The one function that writes a plan into a config."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from copy import deepcopy
+from typing import Any, NamedTuple
+
+from mmengine.config import Config, ConfigDict
+from mmengine.hooks import EMAHook
+
+from mmpretrain_inception.configuring.config_file import get_at, set_at
+from mmpretrain_inception.configuring.ensemble import model_key
+from mmpretrain_inception.configuring.folder import innermost_datasets
+from mmpretrain_inception.configuring.plan import BF16, FP32, Plan, RunPlan, TestPlan, TrainPlan
+from mmpretrain_inception.errors import UsageError
+from mmpretrain_inception.registry import HOOKS, is_kind, resolve
+
+_LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+
+
+class Setting(NamedTuple):
+    """A value that a plan gives to a place of the config.
+
+    Attributes:
+        key: The place, a dotted name.
+        value: The value.
+        option: What the user asked for that implies it. Empty: a default.
+        needed: Whether the plan makes no sense without it. A user who set the same place otherwise is then told so.
+    """
+
+    key: str
+    value: Any
+    option: str = ''
+    needed: bool = False
+
+
+def apply(plan: Plan, cfg: Config, cfg_options: Mapping[str, Any] | None = None) -> tuple[Config, tuple[str, ...]]:
+    """Write a plan into a copy of a config.
+
+    What the user set by ``--cfg-options`` is never overwritten: it wins, or is refused where the plan makes no sense
+    with it.
+
+    Args:
+        plan: The plan, made for this config.
+        cfg: The config, with ``cfg_options`` applied. It stays as it is.
+        cfg_options: What the user set.
+
+    Returns:
+        The config for the Runner, and what the user should know, a line each.
+
+    Raises:
+        UsageError: If a setting of the user contradicts what the plan needs.
+    """
+    cfg, notes = deepcopy(cfg), list(plan.notes)
+    chosen = dict(cfg_options or {})
+    for setting in _settings(plan, cfg):
+        touching = [key for key in chosen if _overlap(key, setting.key)]
+        if not touching:
+            set_at(cfg, setting.key, setting.value)
+        elif get_at(cfg, setting.key) != setting.value:
+            notes += _note(setting, touching, chosen)
+    if isinstance(plan, TestPlan):
+        _use_weights(cfg, plan)
+        _use_hooks(cfg, plan)
+        if plan.tta:
+            _use_tta(cfg, chosen)
+    for name in _LOADERS:
+        if get_at(cfg, f'{name}.num_workers') == 0:
+            cfg[name].persistent_workers = False
+    return cfg, tuple(notes)
+
+
+def _overlap(chosen: str, key: str) -> bool:
+    """Return whether one of two dotted names is the other or lies in it."""
+    shorter, longer = sorted((chosen.split('.'), key.split('.')), key=len)
+    return longer[: len(shorter)] == shorter
+
+
+def _note(setting: Setting, touching: Iterable[str], chosen: Mapping[str, Any]) -> list[str]:
+    named = ' '.join(f'{key}={chosen[key]}' for key in touching)
+    if setting.needed:
+        raise UsageError(
+            f'--cfg-options {named}: {setting.option} needs {setting.key}={setting.value}; leave one of them out'
+        )
+    return [f'{named} (--cfg-options) is used instead of {setting.option}'] if setting.option else []
+
+
+def _settings(plan: Plan, cfg: Config) -> Iterator[Setting]:
+    """Name every place that the plan sets, but for the model and the hooks of a test."""
+    if plan.data is not None:
+        yield from _data_settings(plan, cfg)
+    if isinstance(plan, RunPlan):
+        yield from _run_settings(plan, cfg)
+    if isinstance(plan, TrainPlan):
+        yield from _training_settings(plan, cfg)
+    if isinstance(plan, TestPlan):
+        yield from _test_settings(plan, cfg)
+
+
+def _data_settings(plan: Plan, cfg: Config) -> Iterator[Setting]:
+    data = plan.data
+    assert data is not None
+    # The same folder by its absolute path, whoever named it, so that the dumped config runs from anywhere.
+    cfg.image_folder = data.root
+    for dataset, split in data.datasets.items():
+        yield Setting(f'{dataset}.data_root', data.root, '--data')
+        yield Setting(f'{dataset}.data_prefix', split, f'{split} of --data')
+        yield Setting(f'{dataset}.classes', list(data.classes))
+    for key in _class_counts(cfg):
+        yield Setting(key, len(data.classes), f'--data with {len(data.classes)} classes', needed=True)
+
+
+def _class_counts(cfg: Config) -> Iterator[str]:
+    """Yield the dotted names of every number of classes in the model, its wrappers and its members."""
+    if 'num_classes' in (cfg.get('data_preprocessor') or {}):
+        yield 'data_preprocessor.num_classes'
+    yield from _counts_in(cfg, 'model')
+
+
+def _counts_in(cfg: Config, model: str) -> Iterator[str]:
+    # mmpretrain's own Inception V3 holds its classifier in the backbone.
+    for part in ('backbone', 'head', 'data_preprocessor'):
+        if 'num_classes' in (get_at(cfg, f'{model}.{part}') or {}):
+            yield f'{model}.{part}.num_classes'
+    if get_at(cfg, f'{model}.module') is not None:
+        yield from _counts_in(cfg, f'{model}.module')
+    for position in range(len(get_at(cfg, f'{model}.members') or ())):
+        yield from _counts_in(cfg, f'{model}.members.{position}.model')
+
+
+def _run_settings(plan: RunPlan, cfg: Config) -> Iterator[Setting]:
+    yield Setting('work_dir', plan.work_dir, '--work-dir')
+    yield Setting('launcher', plan.launcher, '--launcher')
+    if plan.ddp_on_cpu:
+        # Runner would hand DDP a GPU's number. It can go when mmengine runs DDP on a CPU.
+        wrapper = dict(type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False)
+        yield Setting('model_wrapper_cfg', wrapper)
+    for loader, defaults in plan.loaders.items():
+        for key, value in defaults.items():
+            yield Setting(f'{loader}.{key}', value)
+        if not plan.pin_memory:
+            yield Setting(f'{loader}.pin_memory', False, '--no-pin-memory')
+
+
+def _training_settings(plan: TrainPlan, cfg: Config) -> Iterator[Setting]:
+    if not plan.persistent_workers:
+        for loader in plan.loaders:
+            yield Setting(f'{loader}.persistent_workers', False, '--no-persistent-workers')
+    if plan.precision == BF16:
+        yield Setting('optim_wrapper.type', 'mmpretrain_inception.BF16OptimWrapper', '--amp', needed=True)
+    elif plan.precision != FP32:
+        yield Setting('optim_wrapper.type', 'AmpOptimWrapper', '--amp', needed=True)
+        if 'loss_scale' not in cfg.optim_wrapper:
+            yield Setting('optim_wrapper.loss_scale', 'dynamic')
+    if not plan.validate:
+        for part in ('val_cfg', 'val_dataloader', 'val_evaluator'):
+            yield Setting(part, None, '--no-validate', needed=True)
+    if plan.auto_scale_lr:
+        yield Setting('auto_scale_lr.enable', True, '--auto-scale-lr', needed=True)
+    if plan.drop_rule:
+        yield Setting('default_hooks.checkpoint.rule', None)
+    if plan.resume is not None:
+        yield Setting('resume', True, '--resume', needed=True)
+        # Where mmengine looks for what it resumes from; weights to start from have done their work.
+        cfg.load_from = None if plan.resume == 'auto' else _absolute(plan.resume)
+
+
+def _test_settings(plan: TestPlan, cfg: Config) -> Iterator[Setting]:
+    if plan.precision != FP32:
+        yield Setting('test_cfg.fp16', True, '--amp', needed=True)
+    if plan.precision == BF16 and 'type' not in cfg.test_cfg:
+        yield Setting('test_cfg.type', 'mmpretrain_inception.BF16TestLoop')
+    for key, value in {'enable': True, **plan.shown}.items() if plan.shown else ():
+        yield Setting(f'default_hooks.visualization.{key}', value)
+    # Ensembles and exported files load themselves.
+    loads_itself = plan.ensemble or plan.exported
+    file = None if loads_itself else _absolute(plan.members[0].checkpoint)
+    yield Setting('load_from', file, 'the checkpoint', needed=True)
+
+
+def _use_weights(cfg: Config, plan: TestPlan) -> None:
+    """Put an ensemble or an exported file in the place of the model, inside test-time augmentation."""
+    # Every process tests with a whole model, and reads whole checkpoints.
+    if cfg.pop('strategy', None) is not None:
+        cfg.pop('runner_type', None)
+    key = model_key(cfg)
+    files = [_absolute(member.checkpoint) for member in plan.members]
+    if plan.exported:
+        settings = get_at(cfg, f'{key}.data_preprocessor') or cfg.get('data_preprocessor')
+        kind = 'mmpretrain_inception.ExportedClassifier'
+        model = dict(type=kind, path=files[0], data_preprocessor=settings)
+    elif plan.ensemble:
+        pairs = zip(plan.members, files)
+        members = [dict(model=deepcopy(member.model), checkpoint=file) for member, file in pairs]
+        model = dict(type='mmpretrain_inception.EnsembleClassifier', members=members)
+    else:
+        return
+    parent, _, last = key.rpartition('.')
+    place = get_at(cfg, parent) if parent else cfg
+    place[last] = ConfigDict(model)
+    if plan.data is not None:
+        for count in _class_counts(cfg):
+            set_at(cfg, count, len(plan.data.classes))
+
+
+def _use_hooks(cfg: Config, plan: TestPlan) -> None:
+    hooks = list(cfg.get('custom_hooks') or ())
+    if plan.exported:
+        # An average of the parameters is in the file already, and the hook would copy the runtime.
+        hooks = [hook for hook in hooks if not is_kind(hook, EMAHook, HOOKS)]
+    added = []
+    if plan.deploy:
+        added.append(dict(type='mmpretrain_inception.DeployHook'))
+    if plan.compile is not None:
+        added.append(dict(type='mmpretrain_inception.CompileHook', **plan.compile))
+    if plan.skip_broken:
+        added.append(dict(type='mmpretrain_inception.SkipBrokenHook'))
+    there = {resolve(hook.get('type'), HOOKS) for hook in hooks if isinstance(hook, dict)}
+    # The dumped config of such a test has them already.
+    cfg.custom_hooks = [*hooks, *(hook for hook in added if resolve(hook['type'], HOOKS) not in there)]
+
+
+def _use_tta(cfg: Config, chosen: Mapping[str, Any]) -> None:
+    """Wrap the model for test-time augmentation: the config's own, or the average over an image and its mirror."""
+    if model_key(cfg) != 'model':
+        # The dumped config of such a test.
+        return
+    datasets = innermost_datasets(cfg, 'test')
+    if 'tta_pipeline' in cfg:
+        for key in chosen:
+            if any(_overlap(key, f'{dataset}.pipeline') for dataset in datasets):
+                raise UsageError(f'--cfg-options {key}: --tta uses tta_pipeline of the config; change it there')
+    else:
+        *steps, pack = deepcopy(get_at(cfg, f'{datasets[0]}.pipeline'))
+        mirrored = [dict(type='RandomFlip', prob=probability) for probability in (1.0, 0.0)]
+        cfg.tta_pipeline = [*steps, dict(type='TestTimeAug', transforms=[mirrored, [pack]])]
+    wrapper = cfg.get('tta_model') or dict(type='mmpretrain.AverageClsScoreTTA')
+    cfg.model = ConfigDict(**wrapper, module=cfg.model)
+    for dataset in datasets:
+        set_at(cfg, f'{dataset}.pipeline', deepcopy(cfg.tta_pipeline))
+    # Views, and images before they are cropped, differ in size; mmengine's test-time augmentation expects lists.
+    cfg.test_dataloader.collate_fn = dict(type='pseudo_collate')
+
+
+def _absolute(file: str) -> str:
+    """Return the path of a file that exists as an absolute one, so that the dumped config runs from any folder."""
+    path = os.path.expanduser(file)
+    return os.path.abspath(path) if os.path.exists(path) else file

@@ -1,0 +1,41 @@
+"""The road from options to a config, in one place: read, plan, apply."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from mmengine.config import Config
+
+from mmpretrain_inception.configuring.apply import apply
+from mmpretrain_inception.configuring.config_file import read_config
+from mmpretrain_inception.configuring.machine import Machine
+from mmpretrain_inception.configuring.options import ConfigOptions
+from mmpretrain_inception.configuring.plan import make_plan
+
+
+class Configured(NamedTuple):
+    """What a command works with.
+
+    Attributes:
+        cfg: The complete config.
+        notes: What was replaced, left out or ignored, a line each, for the user.
+    """
+
+    cfg: Config
+    notes: tuple[str, ...]
+
+
+def configure(options: ConfigOptions, machine: Machine | None = None) -> Configured:
+    """Read the config that options name, decide what they mean for it, and write that into it.
+
+    Args:
+        options: What the user asks for.
+        machine: What the run has. Defaults to the machine that this process runs on.
+
+    Raises:
+        UsageError: If the options do not fit the config or each other.
+        InputError: If the config, the data or a checkpoint cannot be used.
+    """
+    cfg = read_config(options)
+    plan = make_plan(options, cfg, machine or Machine.here())
+    return Configured(*apply(plan, cfg, options.cfg_options))

@@ -1,0 +1,130 @@
+"""What a user asks for, as a tool, a notebook, a test or a remote worker hands it over.
+
+Field names are those of the command line: ``--work-dir`` is ``work_dir``. Only ``config`` and, where there is one, the
+checkpoint are required.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from mmpretrain_inception.deploy.contract import Precision
+
+
+@dataclass(frozen=True)
+class ConfigOptions:
+    """What every command takes.
+
+    Attributes:
+        config: Config file, or ``PACKAGE::PATH`` for one that a package ships.
+        cfg_options: Settings that replace those of the config, by dotted names such as ``optim_wrapper.optimizer.lr``.
+            They win over what the other options imply.
+    """
+
+    config: str
+    cfg_options: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class DataOptions(ConfigOptions):
+    """What ``tools/verify_dataset.py`` takes for each config.
+
+    Attributes:
+        data: Folder of the user's own images, for configs that declare ``image_folder``.
+    """
+
+    data: str | None = None
+
+
+@dataclass(frozen=True)
+class RunOptions(DataOptions):
+    """What everything that builds a Runner takes.
+
+    Attributes:
+        work_dir: Folder for logs and checkpoints. Defaults to the config's, or ``work_dirs/<name of the config>``.
+        launcher: What started the processes: ``none``, ``pytorch``, ``slurm`` or ``mpi``.
+        no_pin_memory: Whether to leave the memory of batches unpinned.
+    """
+
+    work_dir: str | None = None
+    launcher: str = 'none'
+    no_pin_memory: bool = False
+
+
+@dataclass(frozen=True)
+class TrainOptions(RunOptions):
+    """What ``tools/train.py`` takes.
+
+    Attributes:
+        resume: ``'auto'`` for the newest checkpoint of the work directory, or a file. Defaults to None: start anew.
+        amp: Whether to train in mixed precision.
+        no_validate: Whether to leave out validation.
+        auto_scale_lr: Whether to scale the learning rate by the images of a step over
+            ``auto_scale_lr.base_batch_size``.
+        no_persistent_workers: Whether to restart the loader's processes each epoch.
+    """
+
+    resume: str | None = None
+    amp: bool = False
+    no_validate: bool = False
+    auto_scale_lr: bool = False
+    no_persistent_workers: bool = False
+
+
+@dataclass(frozen=True)
+class TestOptions(RunOptions):
+    """What ``tools/test.py`` takes.
+
+    Attributes:
+        checkpoints: Files or addresses; the scores of several are averaged. Empty where the config declares an
+            ensemble.
+        amp: Whether to evaluate in mixed precision.
+        deploy: Whether to fold batch norm into the convolutions first.
+        skip_broken: Whether to leave out and count images that cannot be decoded. Defaults to False: the first one
+            ends the test.
+        tta: Whether to average over test-time augmentation.
+        show_dir: Folder for images with their predictions.
+        show: Whether to show them in a window.
+        interval: One in so many images is shown.
+        wait_time: Seconds that a window stays.
+        out: File for the results.
+        out_item: What goes there: ``pred`` or ``metrics``. Defaults to predictions.
+    """
+
+    # Its name would make pytest collect it.
+    __test__: ClassVar[bool] = False
+
+    checkpoints: tuple[str, ...] = field(default=())
+    amp: bool = False
+    deploy: bool = False
+    skip_broken: bool = False
+    tta: bool = False
+    show_dir: str | None = None
+    show: bool = False
+    interval: int = 1
+    wait_time: float = 2
+    out: str | None = None
+    out_item: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportOptions(DataOptions):
+    """What ``tools/export.py`` takes.
+
+    Attributes:
+        checkpoint: File or address.
+        to: The runtime: ``onnx``, ``openvino`` or ``torch``.
+        out: File to write.
+        precision: ``fp32``, ``bf16``, ``fp16`` or ``int8``.
+        with_preprocess: Whether the file takes uint8 images and normalises them itself.
+        calibration: Number of training images to calibrate int8 on.
+    """
+
+    checkpoint: str
+    to: str
+    out: str
+    precision: Precision = 'fp32'
+    with_preprocess: bool = False
+    calibration: int = 300

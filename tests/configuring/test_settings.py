@@ -1,0 +1,53 @@
+import sys
+
+import pytest
+from mmengine.config import Config
+from mmengine.registry import HOOKS, METRICS, RUNNERS, VISUALIZERS
+from torch import nn
+
+from mmpretrain_inception.configuring.settings import settings_explained
+from mmpretrain_inception.errors import InputError
+
+
+class Faulty(nn.Module):
+    def __init__(self, kind):
+        raise kind('a bug')
+
+
+@pytest.mark.parametrize(
+    ('build', 'message'),
+    [
+        (lambda: HOOKS.build(dict(type='NoHook')), r'^c\.py: a setting does not fit: NoHook is not in the .*registry'),
+        (lambda: HOOKS.build(dict(type='IterTimerHook', interval=3)), "unexpected keyword argument 'interval'"),
+        (lambda: HOOKS.build(dict(interval=3)), 'must contain the key "type"'),
+        (lambda: METRICS.build('Accuracy'), 'cfg should be a dict'),
+        (lambda: HOOKS.build(dict(type=3)), 'type must be a str or valid type'),
+        (lambda: RUNNERS.build(Config(dict(runner_type='NoRunner'))), 'NoRunner is not in the runner registry'),
+    ],
+)
+def test_a_setting_that_nothing_can_be_built_from_is_named_in_one_line(build, message):
+    with pytest.raises(InputError, match=message) as error, settings_explained('c.py'):
+        build()
+    assert '\n' not in str(error.value)
+    assert len(str(error.value)) < 400
+
+
+def test_a_library_that_is_not_installed_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, 'torch.utils.tensorboard', None)
+    monkeypatch.setitem(sys.modules, 'tensorboardX', None)
+    backend = dict(type='TensorboardVisBackend', save_dir='/tmp')
+    message = r'needs a library that is not installed: .*tensorboard'
+    with pytest.raises(InputError, match=message), settings_explained('c.py'):
+        VISUALIZERS.build(dict(type='Visualizer', name='v', vis_backends=[backend])).add_scalar('a', 1)
+
+
+@pytest.mark.parametrize('kind', [AttributeError, KeyError, TypeError, ValueError, AssertionError])
+def test_what_a_class_raises_keeps_its_traceback(kind):
+    with pytest.raises(kind, match='a bug'), settings_explained('c.py'):
+        HOOKS.build(dict(type=Faulty, kind=kind))
+
+
+@pytest.mark.parametrize('name', ['mmpretrain_inception.absent', 'mmpretrain_inception'])
+def test_an_import_of_this_package_that_fails_keeps_its_traceback(name):
+    with pytest.raises(ImportError), settings_explained('c.py'):
+        raise ImportError('no', name=name)
