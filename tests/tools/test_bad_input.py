@@ -20,7 +20,7 @@ def assert_refused(result, status, *expected):
 
 
 def test_a_config_that_does_not_exist(tool):
-    assert_refused(tool('train.py', 'no.py'), 2, 'no.py', 'a config file was expected')
+    assert_refused(tool('train.py', 'no.py'), 2, 'no.py', 'expected a config file')
 
 
 def test_a_config_that_is_broken(tool, tmp_path):
@@ -92,7 +92,7 @@ def test_a_checkpoint_that_does_not_exist(tool):
 def test_images_that_the_pipeline_leaves_too_small(tool):
     small = 'train_dataloader.dataset.pipeline.1.scale=74'
     result = tool('train.py', DIGITS, '--cfg-options', *TINY_DIGITS, small)
-    assert_refused(result, 1, 'at least 75 x 75 pixels', '74 x 74 came')
+    assert_refused(result, 1, 'at least 75 x 75 pixels', '74 x 74')
 
 
 def test_resume_with_nothing_to_resume_from(tool):
