@@ -18,7 +18,8 @@ from benchmarks.speed.row_process import RowProcess, finished
 from benchmarks.speed.rows import ROWS, Row
 from benchmarks.speed.subject import Subject
 from benchmarks.speed.timing import Step, summarize, time_interleaved
-from mmpretrain_inception.configuring.config_file import load_config, merge_options
+from mmpretrain_inception.configuring.config_file import read_config
+from mmpretrain_inception.configuring.options import ConfigOptions
 from mmpretrain_inception.errors import UsageError
 from mmpretrain_inception.evaluation.complexity import count_complexity
 
@@ -71,8 +72,7 @@ def run_benchmark(options: Options) -> tuple[list[Result], dict[str, Any]]:
     """
     if options.threads is not None:
         torch.set_num_threads(options.threads)
-    cfg = load_config(options.config)
-    merge_options(cfg, options.cfg_options)
+    cfg = read_config(ConfigOptions(options.config, options.cfg_options))
     device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
     height, width = options.shape
     multiply_adds = count_complexity(cfg, height, width).multiply_adds

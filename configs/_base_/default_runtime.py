@@ -1,19 +1,19 @@
-# For all recipes: hooks, logging, environment. mmpretrain's defaults but for what is remarked.
+# Hooks, logging and environment of all configs. mmpretrain's defaults, except where a comment says otherwise.
 default_scope = 'mmpretrain'
 
-# mmengine's Runner, CheckpointHook and EpochBasedTrainLoop, but runs may be killed and go on exactly: docs/resuming.md.
+# mmengine's Runner with training that resumes exactly, even after kill -9: docs/resuming.md.
 runner_type = 'mmpretrain_inception.ResumableRunner'
 
 default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=100),
     param_scheduler=dict(type='ParamSchedulerHook'),
-    # Keeps the last three and the best instead of one for every epoch.
+    # Keeps the last three and the best, not one for every epoch.
     checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=3, save_best='auto'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     visualization=dict(type='VisualizationHook', enable=False),
-    # Ours and mmengine's, by name so that a project's own `custom_hooks` does not remove them.
-    sync_buffers=dict(type='SyncBuffersHook'),  # ranks evaluate and save the same batch-norm statistics
+    # Under names of their own, so that `custom_hooks` in your config does not remove them.
+    sync_buffers=dict(type='SyncBuffersHook'),  # all ranks evaluate and save the same batch-norm statistics
     plain_checkpoint=dict(type='mmpretrain_inception.PlainCheckpointHook'),
     fit_weights=dict(type='mmpretrain_inception.FitWeightsHook'),
     throughput=dict(type='mmpretrain_inception.ThroughputHook'),
@@ -33,7 +33,7 @@ env_cfg = dict(
 vis_backends = [dict(type='LocalVisBackend')]
 visualizer = dict(type='UniversalVisualizer', vis_backends=vis_backends)
 
-# Training logs the mean over ten iterations of what varies from one to the next.
+# images/s varies from one iteration to the next: the log shows the mean of ten.
 log_processor = dict(
     custom_cfg=[dict(data_src='images_per_s', method_name='mean', window_size=10)],
 )
@@ -41,5 +41,5 @@ log_level = 'INFO'
 load_from = None
 resume = False
 
-# Fixed, so that a resumed run shuffles as an uninterrupted one. mmpretrain draws a new seed each time.
+# Fixed, so that a resumed run shuffles like an uninterrupted one. mmpretrain draws a new seed each time.
 randomness = dict(seed=0, deterministic=False)
