@@ -1,7 +1,10 @@
-"""Options that several tools share. It imports neither torch nor the package, so that `--help` is instant."""
+"""Options that several tools share. It imports neither torch nor the package, so `--help` is instant."""
 
 import argparse
 import os
+import runpy
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from mmengine.config import DictAction
@@ -60,3 +63,15 @@ def parse(parser: argparse.ArgumentParser) -> argparse.Namespace:
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     del args.local_rank
     return args
+
+
+def package_table(name: str) -> dict[str, Any]:
+    """Return the contents of a module of plain tables without importing the package, which takes seconds.
+
+    Args:
+        name: Path of the module inside the package.
+    """
+    spec = find_spec('mmpretrain_inception')
+    if spec is None or spec.submodule_search_locations is None:
+        raise SystemExit('error: mmpretrain_inception is not installed; run pip install -e . in its repository')
+    return runpy.run_path(str(Path(spec.submodule_search_locations[0], name)))

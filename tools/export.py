@@ -2,11 +2,10 @@
 
 import argparse
 
-from arguments import add_config_options
+from arguments import add_config_options, package_table
 
-# As in mmpretrain_inception/deploy/backends/table.py, which is imported only after parsing.
-SUFFIXES = {'onnx': '.onnx', 'openvino': '.xml', 'torch': '.pt2'}
-PRECISIONS = ('fp32', 'bf16', 'fp16', 'int8')
+TABLE = package_table('deploy/table.py')
+BACKENDS, PRECISIONS = TABLE['BACKENDS'], TABLE['PRECISIONS']
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -16,7 +15,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         'checkpoint', metavar='CHECKPOINT', help='checkpoint file or address, as tools/test.py takes it'
     )
-    parser.add_argument('--to', choices=SUFFIXES, required=True, help='runtime that the file is for')
+    parser.add_argument('--to', choices=BACKENDS, required=True, help='runtime that the file is for')
     parser.add_argument('--out', metavar='FILE', required=True, help='file to write; an older one is replaced')
     parser.add_argument('--precision', choices=PRECISIONS, default='fp32', help='default: fp32')
     parser.add_argument(
@@ -41,8 +40,9 @@ def build_parser() -> argparse.ArgumentParser:
 if __name__ == '__main__':
     parser = build_parser()
     args = parser.parse_args()
-    if not args.out.endswith(SUFFIXES[args.to]):
-        parser.error(f'--out {args.out}: a file for {args.to} ends in {SUFFIXES[args.to]}')
+    suffix = BACKENDS[args.to].suffix
+    if not args.out.endswith(suffix):
+        parser.error(f'--out {args.out}: expected a file ending in {suffix} for {args.to}')
     if args.calibration < 1:
         parser.error(f'--calibration: expected a number of images, got {args.calibration}')
     # Imported after parsing: torch and mmpretrain take seconds.

@@ -16,9 +16,10 @@ from torch import nn
 from benchmarks.speed import networks
 from benchmarks.speed.networks import Form
 from benchmarks.speed.subject import Subject
-from mmpretrain_inception.deploy.contract import Contract, Precision
+from mmpretrain_inception.deploy.contract import Contract
 from mmpretrain_inception.deploy.export import export_model
 from mmpretrain_inception.deploy.runtimes import load_runtime
+from mmpretrain_inception.deploy.table import Precision
 
 _PUBLISHERS: dict[str, Callable[[int], nn.Module]] = {
     'mmpretrain': networks.build_mmpretrain,

@@ -10,7 +10,7 @@ from mmpretrain_inception.configuring.configure import configure
 from mmpretrain_inception.configuring.contract import contract_from_config, num_classes_of, unknown_parts
 from mmpretrain_inception.configuring.options import ExportOptions
 from mmpretrain_inception.configuring.settings import settings_explained
-from mmpretrain_inception.deploy.backends.table import choose_backend
+from mmpretrain_inception.deploy.choose import choose_backend
 from mmpretrain_inception.deploy.export import export_model
 
 # To compare the file with the model on.

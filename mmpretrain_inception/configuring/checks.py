@@ -11,7 +11,7 @@ from mmengine.hooks import CheckpointHook, EMAHook
 
 from mmpretrain_inception.configuring.config_file import get_at
 from mmpretrain_inception.configuring.options import TestOptions
-from mmpretrain_inception.deploy.backends.table import is_exported
+from mmpretrain_inception.deploy.table import is_exported
 from mmpretrain_inception.engine import ResumableFlexibleRunner, ResumableRunner, SafeCheckpointHook
 from mmpretrain_inception.errors import InputError, UsageError
 from mmpretrain_inception.registry import HOOKS, RUNNERS, STRATEGIES, is_kind, resolve

@@ -14,8 +14,8 @@ from mmpretrain.datasets import CustomDataset
 
 from mmpretrain_inception.configuring.config_file import get_at
 from mmpretrain_inception.datasets.file_list_dataset import list_classes
-from mmpretrain_inception.deploy.backends.table import is_exported
 from mmpretrain_inception.deploy.runtimes import read_contract
+from mmpretrain_inception.deploy.table import is_exported
 from mmpretrain_inception.errors import InputError, UsageError
 from mmpretrain_inception.registry import DATASETS, resolve
 from mmpretrain_inception.utils.wording import list_some

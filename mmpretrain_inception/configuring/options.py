@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from mmpretrain_inception.deploy.contract import Precision
+from mmpretrain_inception.deploy.table import Precision
 
 
 @dataclass(frozen=True)

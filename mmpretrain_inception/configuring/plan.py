@@ -32,7 +32,7 @@ from mmpretrain_inception.configuring.options import (
     TrainOptions,
 )
 from mmpretrain_inception.configuring.resuming import find_checkpoint
-from mmpretrain_inception.deploy.backends.table import is_exported
+from mmpretrain_inception.deploy.table import is_exported
 from mmpretrain_inception.errors import UsageError
 
 # For one process. mmpretrain's configs take 5; beyond a few, memory grows and little else.

@@ -7,14 +7,13 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
 from mmpretrain_inception.deploy.preparation import Preparation, is_preparation
+from mmpretrain_inception.deploy.table import PRECISIONS, Precision
 from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.version import __version__
 
-Precision = Literal['fp32', 'bf16', 'fp16', 'int8']
 ChannelOrder = Literal['RGB', 'BGR']
 Activation = Literal['softmax', 'sigmoid']
 
-PRECISIONS: tuple[str, ...] = get_args(Precision)
 # The document's name in a file's metadata.
 KEY = 'mmpretrain_inception'
 INPUT_NAME, OUTPUT_NAME = 'images', 'logits'

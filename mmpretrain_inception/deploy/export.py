@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
-from mmpretrain_inception.deploy.backends.table import Backend, choose_backend
+from mmpretrain_inception.deploy.choose import choose_backend
 from mmpretrain_inception.deploy.compare import (
     Difference,
     compare_logits,
@@ -22,10 +22,11 @@ from mmpretrain_inception.deploy.compare import (
     reference,
     run_in_batches,
 )
-from mmpretrain_inception.deploy.contract import Contract, Precision
+from mmpretrain_inception.deploy.contract import Contract
 from mmpretrain_inception.deploy.network import ExportedNetwork
 from mmpretrain_inception.deploy.runtimes import load_runtime
 from mmpretrain_inception.deploy.switch import switch_to_deploy
+from mmpretrain_inception.deploy.table import Backend, Precision
 from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.version import __version__
 

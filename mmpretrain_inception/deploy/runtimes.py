@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mmpretrain_inception.deploy.backends.table import backend_of
+from mmpretrain_inception.deploy.choose import backend_of
 from mmpretrain_inception.deploy.contract import Contract
 from mmpretrain_inception.errors import InputError
 

@@ -8,8 +8,7 @@ from torch.nn import functional
 
 from mmpretrain_inception.deploy import Contract
 from mmpretrain_inception.deploy.export import export_model
-
-SUFFIXES = dict(onnx='.onnx', openvino='.xml', torch='.pt2')
+from mmpretrain_inception.deploy.table import BACKENDS
 
 
 class Network(nn.Module):
@@ -91,7 +90,7 @@ def exported(tmp_path_factory, contract, pixels, normalised, request):
             pytest.importorskip(library)
         if precision == 'int8':
             pytest.importorskip('nncf')
-        path = folder / f'{len(list(folder.iterdir()))}{SUFFIXES[to]}'
+        path = folder / f'{len(list(folder.iterdir()))}{BACKENDS[to].suffix}'
         form = contract(config='digits', **changes)
         calibration = [image[None] for image in (pixels if form.with_preprocess else normalised)]
         settings = dict(to=to, precision=precision, contract=form, calibration=calibration)

@@ -9,7 +9,7 @@ from torchvision.models import inception_v3
 
 from mmpretrain_inception.deploy import compare as difference
 from mmpretrain_inception.deploy import export_model, load_runtime, read_contract
-from mmpretrain_inception.deploy.backends.table import choose_backend
+from mmpretrain_inception.deploy.choose import choose_backend
 from mmpretrain_inception.errors import InputError, UsageError
 
 # One worker, since the tests share the files; the first of a library waits for its import.
