@@ -19,7 +19,7 @@ class BrokenImageError(InputError):
     """An image file that cannot be decoded, or that is refused for its size.
 
     Args:
-        path: The file, as it is to be printed.
+        path: The file, as it should be printed.
         reason: What is wrong with it. Defaults to None: ``path`` is the whole message, which is how a data loader
             creates the exceptions of its workers again.
     """

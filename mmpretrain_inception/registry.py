@@ -3,9 +3,9 @@
 They are children of mmengine's root registries, because only the root's own children are found from every other scope
 (``mmpretrain_inception.InceptionV3`` then builds from mmpretrain's, mmengine's and any third registry).
 
-mmengine marks what is inherited by ``_base_ = 'mmpretrain_inception::...'`` with this scope, and our configs name
-mmpretrain's classes without a prefix. Each registry therefore asks mmpretrain's registry of the same kind for a name
-that it does not hold.
+mmengine marks settings that are inherited with ``_base_ = 'mmpretrain_inception::...'`` with this scope, and our
+configs name mmpretrain's classes without a prefix. So each registry asks mmpretrain's registry of the same kind for
+names that it does not have.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SCOPE = 'mmpretrain_inception'
 
 
 class PluginRegistry(Registry):
-    """A registry of this package's scope that falls back on mmpretrain's.
+    """A registry of this package's scope that falls back to mmpretrain's.
 
     Args:
         base: mmpretrain's registry of the same kind.
@@ -62,7 +62,7 @@ STRATEGIES = Registry(
     MMENGINE_STRATEGIES.name, parent=MMENGINE_STRATEGIES, scope=SCOPE, locations=['mmpretrain_inception.engine']
 )
 
-# Nothing of ours is in these; inherited configs name mmpretrain's and mmengine's entries through our scope.
+# These have no entries of ours; inherited configs use mmpretrain's and mmengine's entries through our scope.
 LOG_PROCESSORS = PluginRegistry(mmpretrain_registry.LOG_PROCESSORS)
 OPTIMIZERS = PluginRegistry(mmpretrain_registry.OPTIMIZERS)
 OPTIM_WRAPPER_CONSTRUCTORS = PluginRegistry(mmpretrain_registry.OPTIM_WRAPPER_CONSTRUCTORS)

@@ -1,15 +1,15 @@
-"""What dependencies make necessary, each with the condition under which it can go. Imported before anything else."""
+"""Workarounds for dependencies, each with the condition under which it can be removed. Imported first."""
 
 import warnings
 
 from mmengine.config.utils import MODULE2PACKAGE
 
-# mmengine reads ``_base_ = 'mmpretrain_inception::...'`` only for the packages of this table, and looks for a
-# distribution's files in site-packages, where an editable installation has none. For a name that is a module and no
-# distribution it takes the module's own folder. It can go when mmengine finds packages by their name.
+# mmengine reads ``_base_ = 'mmpretrain_inception::...'`` only for the packages in this table, and looks for a
+# distribution's files in site-packages, where an editable installation has none. For the name of a module that is not a
+# distribution, it uses the module's folder. This can be removed when mmengine finds packages by name.
 MODULE2PACKAGE.setdefault('mmpretrain_inception', 'mmpretrain_inception.registry')
 
-# mmcv-lite warns on import that it lacks an operator of other networks. It can go when mmcv-lite no longer warns.
+# mmcv-lite warns on import about a missing operator of other networks. This can be removed when it no longer warns.
 with warnings.catch_warnings():
     warnings.filterwarnings('ignore', message='Fail to import ``MultiScaleDeformableAttention``')
     import mmcv.cnn.bricks.transformer  # noqa: F401

@@ -35,7 +35,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
         help='folder of your own images, DIR/train/<class>/* and DIR/val/<class>/*, for configs that declare '
         'image_folder; number and names of the classes come from it',
     )
-    parser.add_argument('--no-pin-memory', action='store_true', help='do not page-lock the memory of batches')
+    parser.add_argument('--no-pin-memory', action='store_true', help='do not pin the memory of batches')
     parser.add_argument(
         '--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='what started the processes'
     )
@@ -57,8 +57,8 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
 
 
 def parse(parser: argparse.ArgumentParser) -> argparse.Namespace:
-    """Parse the command line and hand the local rank on by the environment, where mmengine looks for it."""
-    # Intermixed, so that options may stand between and before any number of checkpoints.
+    """Parse the command line, and set LOCAL_RANK in the environment, where mmengine looks for it."""
+    # Intermixed, so that options may come between and before any number of checkpoints.
     args = parser.parse_intermixed_args()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     del args.local_rank

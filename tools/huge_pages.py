@@ -1,13 +1,13 @@
-"""Memory for tensors in large pages. It imports neither torch nor the package, since it has to come before them."""
+"""Large memory pages for tensors. It imports neither torch nor the package, because it must run before them."""
 
 import os
 
 
 def use_huge_pages() -> None:
-    """Let PyTorch ask Linux for pages of 2 MB where tensors are that large; without effect once torch is imported.
+    """Let PyTorch ask Linux for memory pages of 2 MB for large tensors; no effect once torch is imported.
 
-    A freed tensor's memory goes back to the system, and the next one's comes as new pages, each of which Linux clears
-    at the first touch: of 4 KB each they take a tenth of a training step on a CPU (docs/benchmarks.md). What the user
-    has set stays.
+    The memory of a freed tensor goes back to the system, and the next tensor gets new pages, which Linux clears when
+    they are first used. With pages of 4 KB this takes a tenth of a training step on a CPU (docs/benchmarks.md). A value
+    that the user has set is not changed.
     """
     os.environ.setdefault('THP_MEM_ALLOC_ENABLE', '1')

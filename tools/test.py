@@ -31,8 +31,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--skip-broken',
         action='store_true',
-        help='leave out images that cannot be decoded, and count them beside the accuracy; without it the first '
-        'one ends the test',
+        help='leave out undecodable images and report how many; without it the first one ends the test',
     )
     parser.add_argument(
         '--tta', action='store_true', help="average over the config's test-time augmentation or a mirror"

@@ -15,7 +15,7 @@ def build_parser() -> argparse.ArgumentParser:
         nargs='?',
         const='auto',
         metavar='CHECKPOINT',
-        help='go on from this checkpoint, or without a value from the last one in the work directory',
+        help='resume from this checkpoint, or without a value from the newest one in the work directory',
     )
     parser.add_argument(
         '--amp', action='store_true', help='train in mixed precision: bfloat16, or float16 on GPUs without it'
@@ -24,11 +24,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--auto-scale-lr',
         action='store_true',
-        help='scale the learning rate by the images a step over auto_scale_lr.base_batch_size of the config',
+        help='scale the learning rate by the images per step over auto_scale_lr.base_batch_size of the config',
     )
-    parser.add_argument(
-        '--no-persistent-workers', action='store_true', help='start the workers of the loaders anew every epoch'
-    )
+    parser.add_argument('--no-persistent-workers', action='store_true', help='restart the data workers every epoch')
     add_run_arguments(parser)
     return parser
 

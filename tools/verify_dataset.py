@@ -9,14 +9,14 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the options."""
     parser = argparse.ArgumentParser(
         description='Decode every image file of folders or of the datasets of configs, as training and testing do, and '
-        'name those that cannot be decoded. The exit status is 1 if there are any.'
+        'list those that cannot be decoded. The exit status is 1 if there are any.'
     )
     parser.add_argument(
         'sources',
         metavar='DIR_OR_CONFIG',
         nargs='+',
-        help='folder of images, at any depth; or config file or PACKAGE::PATH, of which the datasets for training, '
-        'validation and testing are taken, decoded with the settings of their pipelines',
+        help='folder of images, at any depth; or config file or PACKAGE::PATH, for its datasets for training, '
+        'validation and testing, decoded as in their pipelines',
     )
     parser.add_argument(
         '--data', metavar='DIR', help='folder of your own images, for configs that declare image_folder'
@@ -24,15 +24,15 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--out',
         metavar='FILE',
-        help='write the broken files to FILE: as .json with reason, size, format and mode, as .txt a path a line',
+        help='write the broken files to FILE: as .json with reason, size, format and mode, as .txt one path per line',
     )
-    parser.add_argument('--workers', type=int, metavar='N', help='processes that decode; default: one a core')
+    parser.add_argument('--workers', type=int, metavar='N', help='processes that decode; default: one per core')
     add_config_options(parser)
     return parser
 
 
 def main() -> None:
-    """Decode all, print what is broken and a summary, and write the report."""
+    """Decode all files, print the broken ones and a summary, and write the report."""
     sources = [source for name in args.sources for source in sources_of(name)]
     broken = []
     for source in sources:
@@ -60,9 +60,9 @@ if __name__ == '__main__':
     parser = build_parser()
     args = parser.parse_args()
     if args.out and not args.out.endswith(('.json', '.txt')):
-        parser.error(f'--out {args.out}: a file ending in .json or .txt was expected')
+        parser.error(f'--out: expected a file ending in .json or .txt, got {args.out}')
     if args.workers is not None and args.workers < 1:
-        parser.error(f'--workers {args.workers}: a number of at least 1 was expected')
+        parser.error(f'--workers: expected a number of at least 1, got {args.workers}')
     # Imported after parsing: torch and mmpretrain take seconds.
     import os
 

@@ -1,4 +1,4 @@
-"""The export of a config's checkpoint, as ``tools/export.py`` offers it."""
+"""Export a checkpoint."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mmpretrain_inception.configuring.settings import settings_explained
 from mmpretrain_inception.deploy.choose import choose_backend
 from mmpretrain_inception.deploy.export import export_model
 
-# To compare the file with the model on.
+# How many images the file is compared with the model on.
 _COMPARED_IMAGES = 32
 
 
@@ -24,11 +24,11 @@ def export(options: ExportOptions) -> str:
         options: The config, the checkpoint, the runtime and the file to write.
 
     Returns:
-        What was written and how far it is from the checkpoint's model, for the user.
+        What was written and how much it differs from the checkpoint's model, for the user.
 
     Raises:
-        UsageError: If runtime, precision and the file's ending do not go together.
-        InputError: If the checkpoint, the data or a library is not there, or the difference is above the bound.
+        UsageError: If runtime, precision and the ending of the file do not fit together.
+        InputError: If the checkpoint, the data or a library is missing, or the difference is too large.
     """
     with settings_explained(options.config):
         cfg, notes = configure(options)
@@ -38,7 +38,7 @@ def export(options: ExportOptions) -> str:
 def _export(cfg: Config, options: ExportOptions) -> str:
     choose_backend(options.to, options.precision, options.out)
     model, classes = load_classifier(cfg, options.checkpoint)
-    # Only mmpretrain's heads without a layer of their own leave the number open.
+    # Only mmpretrain's heads without layers do not set the number.
     number = num_classes_of(cfg) or len(classes or ())
     contract = contract_from_config(cfg, number, classes=classes, with_preprocess=options.with_preprocess)
     for line in unknown_parts(cfg, contract):
@@ -49,7 +49,7 @@ def _export(cfg: Config, options: ExportOptions) -> str:
         print(f'calibrating on {len(calibration)} training images')
     images = test_images(cfg, model, contract, _COMPARED_IMAGES)
     if images is None:
-        print('the test data of the config is not there; comparing without it')
+        print('the test data of the config was not found; comparing on noise only')
     difference = export_model(
         model,
         options.out,

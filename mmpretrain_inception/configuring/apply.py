@@ -21,13 +21,13 @@ _LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
 class Setting(NamedTuple):
-    """A value that a plan gives to a place of the config.
+    """A value that a plan sets in the config.
 
     Attributes:
-        key: The place, a dotted name.
+        key: Dotted name of the setting.
         value: The value.
-        option: What the user asked for that implies it. Empty: a default.
-        needed: Whether the plan makes no sense without it. A user who set the same place otherwise is then told so.
+        option: The user's option that requires it. Empty: a default.
+        needed: Whether the plan makes no sense without it. Then a different value from the user is an error.
     """
 
     key: str
@@ -39,16 +39,16 @@ class Setting(NamedTuple):
 def apply(plan: Plan, cfg: Config, cfg_options: Mapping[str, Any] | None = None) -> tuple[Config, tuple[str, ...]]:
     """Write a plan into a copy of a config.
 
-    What the user set by ``--cfg-options`` is never overwritten: it wins, or is refused where the plan makes no sense
+    What the user set with ``--cfg-options`` is never overwritten: it wins, or it is an error if the plan makes no sense
     with it.
 
     Args:
         plan: The plan, made for this config.
-        cfg: The config, with ``cfg_options`` applied. It stays as it is.
+        cfg: The config, with ``cfg_options`` applied. It is not changed.
         cfg_options: What the user set.
 
     Returns:
-        The config for the Runner, and what the user should know, a line each.
+        The config for the Runner, and notes for the user, one line each.
 
     Raises:
         UsageError: If a setting of the user contradicts what the plan needs.
@@ -88,7 +88,7 @@ def _note(setting: Setting, touching: Iterable[str], chosen: Mapping[str, Any]) 
 
 
 def _settings(plan: Plan, cfg: Config) -> Iterator[Setting]:
-    """Name every place that the plan sets, but for the model and the hooks of a test."""
+    """Yield all settings of the plan, except the model and the hooks of a test."""
     if plan.data is not None:
         yield from _data_settings(plan, cfg)
     if isinstance(plan, RunPlan):
@@ -102,7 +102,7 @@ def _settings(plan: Plan, cfg: Config) -> Iterator[Setting]:
 def _data_settings(plan: Plan, cfg: Config) -> Iterator[Setting]:
     data = plan.data
     assert data is not None
-    # The same folder by its absolute path, whoever named it, so that the dumped config runs from anywhere.
+    # An absolute path, so that the dumped config runs from any folder.
     cfg.image_folder = data.root
     for dataset, split in data.datasets.items():
         yield Setting(f'{dataset}.data_root', data.root, '--data')
@@ -113,14 +113,14 @@ def _data_settings(plan: Plan, cfg: Config) -> Iterator[Setting]:
 
 
 def _class_counts(cfg: Config) -> Iterator[str]:
-    """Yield the dotted names of every number of classes in the model, its wrappers and its members."""
+    """Yield the dotted names of all numbers of classes in the model, its wrappers and its members."""
     if 'num_classes' in (cfg.get('data_preprocessor') or {}):
         yield 'data_preprocessor.num_classes'
     yield from _counts_in(cfg, 'model')
 
 
 def _counts_in(cfg: Config, model: str) -> Iterator[str]:
-    # mmpretrain's own Inception V3 holds its classifier in the backbone.
+    # mmpretrain's own Inception V3 has its classifier in the backbone.
     for part in ('backbone', 'head', 'data_preprocessor'):
         if 'num_classes' in (get_at(cfg, f'{model}.{part}') or {}):
             yield f'{model}.{part}.num_classes'
@@ -134,7 +134,7 @@ def _run_settings(plan: RunPlan, cfg: Config) -> Iterator[Setting]:
     yield Setting('work_dir', plan.work_dir, '--work-dir')
     yield Setting('launcher', plan.launcher, '--launcher')
     if plan.ddp_on_cpu:
-        # Runner would hand DDP a GPU's number. It can go when mmengine runs DDP on a CPU.
+        # Runner would pass a GPU's number to DDP. This can be removed when mmengine runs DDP on a CPU.
         wrapper = dict(type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False)
         yield Setting('model_wrapper_cfg', wrapper)
     for loader, defaults in plan.loaders.items():
@@ -163,7 +163,7 @@ def _training_settings(plan: TrainPlan, cfg: Config) -> Iterator[Setting]:
         yield Setting('default_hooks.checkpoint.rule', None)
     if plan.resume is not None:
         yield Setting('resume', True, '--resume', needed=True)
-        # Where mmengine looks for what it resumes from; weights to start from have done their work.
+        # mmengine resumes from load_from; the weights that training started from are no longer needed.
         cfg.load_from = None if plan.resume == 'auto' else _absolute(plan.resume)
 
 
@@ -181,8 +181,8 @@ def _test_settings(plan: TestPlan, cfg: Config) -> Iterator[Setting]:
 
 
 def _use_weights(cfg: Config, plan: TestPlan) -> None:
-    """Put an ensemble or an exported file in the place of the model, inside test-time augmentation."""
-    # Every process tests with a whole model, and reads whole checkpoints.
+    """Replace the model by an ensemble or an exported file, inside test-time augmentation."""
+    # Every process tests with a complete model, and reads complete checkpoints.
     if cfg.pop('strategy', None) is not None:
         cfg.pop('runner_type', None)
     key = model_key(cfg)
@@ -208,7 +208,7 @@ def _use_weights(cfg: Config, plan: TestPlan) -> None:
 def _use_hooks(cfg: Config, plan: TestPlan) -> None:
     hooks = list(cfg.get('custom_hooks') or ())
     if plan.exported:
-        # An average of the parameters is in the file already, and the hook would copy the runtime.
+        # The file already has the averaged weights, and the hook would copy the runtime.
         hooks = [hook for hook in hooks if not is_kind(hook, EMAHook, HOOKS)]
     added = []
     if plan.deploy:
@@ -240,11 +240,11 @@ def _use_tta(cfg: Config, chosen: Mapping[str, Any]) -> None:
     cfg.model = ConfigDict(**wrapper, module=cfg.model)
     for dataset in datasets:
         set_at(cfg, f'{dataset}.pipeline', deepcopy(cfg.tta_pipeline))
-    # Views, and images before they are cropped, differ in size; mmengine's test-time augmentation expects lists.
+    # Views and uncropped images differ in size; mmengine's test-time augmentation expects lists.
     cfg.test_dataloader.collate_fn = dict(type='pseudo_collate')
 
 
 def _absolute(file: str) -> str:
-    """Return the path of a file that exists as an absolute one, so that the dumped config runs from any folder."""
+    """Return an absolute path if the file exists, so that the dumped config runs from any folder."""
     path = os.path.expanduser(file)
     return os.path.abspath(path) if os.path.exists(path) else file

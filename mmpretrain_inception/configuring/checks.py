@@ -1,4 +1,4 @@
-"""What does not go together in a run: refused, or remarked on in one line."""
+"""Combinations of settings that are errors, or that the user is told about."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ _SAVE_BEST = 'default_hooks.checkpoint.save_best'
 
 
 def check_sharding(cfg: Config, name: str, launcher: str) -> None:
-    """Refuse what would fail or compute something else where each process holds a share of the parameters.
+    """Refuse settings that fail, or give other results, when parameters are sharded.
 
     Args:
-        cfg: A config of training. One without ``strategy=dict(type='...FSDPStrategy')`` passes.
+        cfg: A config for training. Without ``strategy=dict(type='...FSDPStrategy')`` nothing is checked.
         name: The config file, for messages.
         launcher: What started the processes.
 
     Raises:
-        UsageError: If the config asks for one of these, with what to do instead.
+        UsageError: If the config has such a setting, with what to do instead.
     """
     if not is_kind(cfg.get('strategy'), FSDPStrategy, STRATEGIES):
         return
     if launcher == 'none':
         raise UsageError(
-            f'{name}: this config shards the model over processes; start them by tools/dist_train.sh, or train in one '
-            'process with the config it inherits from'
+            f'{name}: this config shards the model over several processes; start it with tools/dist_train.sh, or train '
+            'in one process with the config it inherits from'
         )
     if any(is_kind(hook, EMAHook, HOOKS) for hook in cfg.get('custom_hooks') or ()):
         # mmengine's hook copies the model after FlexibleRunner has resumed, and copies the process's share only.
         raise UsageError(
-            f'{name}: an average of the parameters (EMAHook in custom_hooks) cannot be kept in sharded training; '
-            'leave it out, or train without FSDPStrategy'
+            f'{name}: sharded training does not support averaged weights (EMAHook in custom_hooks); '
+            'remove the hook, or train without FSDPStrategy'
         )
     clipping = cfg.optim_wrapper.get('clip_grad')
     if clipping and clipping.get('type', 'norm') == 'norm':
@@ -53,10 +53,10 @@ def check_sharding(cfg: Config, name: str, launcher: str) -> None:
 
 
 def check_accumulation(cfg: Config, name: str) -> None:
-    """Refuse a Runner that would scale the learning rate by the images of an iteration instead of a step.
+    """Refuse a Runner that does not count accumulated images when it scales the learning rate.
 
     Raises:
-        UsageError: If gradients accumulate and the Runner is not one of ours, which count them.
+        UsageError: If gradients accumulate and the Runner is not one of ours.
     """
     runner = resolve(cfg.get('runner_type', 'Runner'), RUNNERS)
     counts = runner is not None and issubclass(runner, (ResumableRunner, ResumableFlexibleRunner))
@@ -69,16 +69,16 @@ def check_accumulation(cfg: Config, name: str) -> None:
 
 
 def check_exported_options(checkpoints: Sequence[str], options: TestOptions, launcher: str, compiled: bool) -> None:
-    """Refuse what goes together with a checkpoint but not with an exported file.
+    """Refuse options that work with a checkpoint but not with an exported file.
 
     Args:
-        checkpoints: What is to be evaluated.
-        options: Those of the command line.
+        checkpoints: The files to test.
+        options: The options of the command line.
         launcher: What started the processes.
         compiled: Whether the config asks for ``torch.compile``.
 
     Raises:
-        UsageError: If there is an exported file and anything beside it.
+        UsageError: If there is an exported file and another file or such an option.
     """
     exported = [path for path in checkpoints if is_exported(path)]
     if not exported:

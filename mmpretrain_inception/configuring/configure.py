@@ -1,4 +1,4 @@
-"""The road from options to a config, in one place: read, plan, apply."""
+"""From options to a complete config: read, plan, apply."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from mmpretrain_inception.configuring.plan import make_plan
 
 
 class Configured(NamedTuple):
-    """What a command works with.
+    """The result of :func:`configure`.
 
     Attributes:
         cfg: The complete config.
-        notes: What was replaced, left out or ignored, a line each, for the user.
+        notes: What was replaced, left out or ignored, one line each, for the user.
     """
 
     cfg: Config
@@ -26,11 +26,11 @@ class Configured(NamedTuple):
 
 
 def configure(options: ConfigOptions, machine: Machine | None = None) -> Configured:
-    """Read the config that options name, decide what they mean for it, and write that into it.
+    """Read the config, make a plan from the options, and apply it.
 
     Args:
         options: What the user asks for.
-        machine: What the run has. Defaults to the machine that this process runs on.
+        machine: What the machine has. Defaults to the current one.
 
     Raises:
         UsageError: If the options do not fit the config or each other.

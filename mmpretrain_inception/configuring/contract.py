@@ -30,7 +30,7 @@ _THRESHOLD = 0.5
 
 
 def num_classes_of(cfg: Config) -> int | None:
-    """Return the number of classes of a config's classifier, wherever it stands."""
+    """Return the number of classes of a config's classifier."""
     parts = [cfg.model.get(part) or {} for part in ('head', 'backbone')]
     return next((part['num_classes'] for part in parts if 'num_classes' in part), None)
 
@@ -51,7 +51,7 @@ def contract_from_config(
     """Return the contract of a config's classifier.
 
     Args:
-        cfg: The config, of which the data preprocessor, the test pipeline and the head count.
+        cfg: The config; data preprocessor, test pipeline and head are used.
         num_classes: Number of classes.
         classes: Their names.
         with_preprocess: Whether normalisation goes into the graph.
@@ -67,7 +67,9 @@ def contract_from_config(
     """
     settings: dict[str, Any] = cfg.model.get('data_preprocessor') or cfg.get('data_preprocessor') or {}
     if settings.get('pad_size_divisor', 1) != 1:
-        raise InputError('an exported network takes images of one size, but data_preprocessor.pad_size_divisor pads')
+        raise InputError(
+            'export: expected images of one size, got padding (data_preprocessor.pad_size_divisor); export without it'
+        )
     backbone = cfg.model.get('backbone') or {}
     channels = backbone.get('in_channels', 3)
     if channels != 3 and is_kind(backbone, InceptionV3, MODELS):
@@ -132,7 +134,7 @@ def _build_pipeline(cfg: Config) -> Compose:
 
 
 def _image_size(pipeline: Compose, with_preprocess: bool) -> tuple[int, int]:
-    """Return height and width after the test pipeline, which have to be those of every image."""
+    """Return height and width after the test pipeline; they must be the same for every image."""
     sizes = set()
     with tempfile.TemporaryDirectory() as folder:
         for height, width in _PROBES:
@@ -142,8 +144,9 @@ def _image_size(pipeline: Compose, with_preprocess: bool) -> tuple[int, int]:
             sizes.add(tuple(image.shape[-2:]))
     if len(sizes) > 1:
         raise InputError(
-            'an exported network takes images of one size, but the test pipeline of the config gives '
-            f'{" and ".join(f"{height} x {width}" for height, width in sorted(sizes))}; crop them at its end'
+            'export: expected images of one size, got '
+            f'{" and ".join(f"{height} x {width}" for height, width in sorted(sizes))} from the test pipeline; '
+            'crop them at its end'
         )
     if with_preprocess and image.dtype != torch.uint8:
         kind = str(image.dtype).removeprefix('torch.')

@@ -50,12 +50,12 @@ def list_members(cfg: Config, checkpoints: Sequence[str], name: str) -> list[Mem
     Args:
         cfg: The config. Its ``ensemble``, if there is one, is a list of ``dict(checkpoint=FILE, config=FILE)``, in
             which ``config`` may be absent.
-        checkpoints: Those of the command line, in the order of the config's members, whose own they replace; without
-            such members all are of ``cfg``.
+        checkpoints: Checkpoints of the command line. They replace those of the config's members, in order; if the
+            config declares no members, all belong to ``cfg``.
         name: The config file, for messages.
 
     Raises:
-        UsageError: If a checkpoint is missing, or there is one too many.
+        UsageError: If there are too few or too many checkpoints.
     """
     declared = declared_members(cfg)
     if not declared:
@@ -100,14 +100,14 @@ def whole_model(cfg: Config) -> dict[str, Any]:
 
 def _member_config(path: str, name: str) -> Config:
     member = load_config(path)
-    # Read anew: what the command line changes, it changes for all.
+    # Without the command line's changes, which apply to all members.
     if _pipeline(member) != _pipeline(load_config(name)):
         raise InputError(
-            f'{path}: the members of an ensemble see the same images, but its test pipeline is not that of {name}'
+            f'{path}: expected the test pipeline of {name}, got another; members of an ensemble see the same images'
         )
     return member
 
 
 def _pipeline(cfg: Config) -> list[dict[str, Any]]:
-    # mmengine adds `_scope_` to what is inherited from a package.
+    # mmengine adds `_scope_` to settings that are inherited from a package.
     return [{key: step[key] for key in step if key != '_scope_'} for step in cfg.test_dataloader.dataset.pipeline]

@@ -1,4 +1,4 @@
-"""An exported file in the place of a config's model, for ``tools/test.py``."""
+"""Testing an exported file with a config."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mmpretrain_inception.deploy.contract import Contract
 from mmpretrain_inception.deploy.runtimes import read_contract
 from mmpretrain_inception.errors import InputError
 
-# What an exported file has to share with the config that it is evaluated by.
+# What an exported file must have in common with the config that it is tested with.
 _COMPARED: dict[str, Callable[[Contract], Any]] = {
     'images of (height, width)': lambda contract: (contract.height, contract.width),
     'means': lambda contract: contract.mean,
@@ -23,11 +23,11 @@ _COMPARED: dict[str, Callable[[Contract], Any]] = {
 
 
 def check_contract(path: str, cfg: Config, num_classes: int | None, classes: Sequence[str] | None = None) -> None:
-    """Refuse an exported file whose images or classes are not those of the config.
+    """Check that an exported file takes the images and has the classes of a config.
 
     Args:
         path: The exported file.
-        cfg: The config that it is evaluated by.
+        cfg: The config that it is tested with.
         num_classes: Number of classes of the run. None: the config leaves it open.
         classes: Their names. Defaults to None: those of the config's test dataset.
 
@@ -39,7 +39,7 @@ def check_contract(path: str, cfg: Config, num_classes: int | None, classes: Seq
     for what, value in _COMPARED.items():
         if value(contract) != value(expected):
             raise InputError(
-                f'{path} has {what} {value(contract)}, but {cfg.filename} has {value(expected)}; '
+                f'{path}: expected {what} {value(expected)} as in {cfg.filename}, got {value(contract)}; '
                 f'it was exported from {contract.config or "another network"}'
             )
     _check_scores(contract, expected, path)
@@ -48,7 +48,7 @@ def check_contract(path: str, cfg: Config, num_classes: int | None, classes: Seq
 
 def _check_scores(contract: Contract, expected: Contract, path: str) -> None:
     found, wanted = ((each.activation, each.threshold, each.topk) for each in (contract, expected))
-    # A head of the user's own has no activation that is known here; the file's counts.
+    # The activation of the user's own head is unknown; the file decides.
     if expected.activation is not None and found != wanted:
         raise InputError(
             f'{path}: expected activation, threshold and topk {wanted} by the head of the config, got {found}; '
@@ -61,4 +61,4 @@ def _check_names(contract: Contract, names: Sequence[str] | None, path: str) -> 
         return
     for position, pair in enumerate(zip(contract.classes, map(str, names))):
         if pair[0] != pair[1]:
-            raise InputError(f'{path} calls class {position} {pair[0]}, but the data calls it {pair[1]}')
+            raise InputError(f'{path}: expected {pair[1]} as class {position}, as in the data, got {pair[0]}')

@@ -1,4 +1,4 @@
-"""A folder of the user's own images as the data of a config, and the classes in it."""
+"""The user's own images: their folder and their classes."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def _folder_datasets(cfg: Config, phase: str, *, override: bool) -> Iterator[str
         reads_folders = kind is not None and issubclass(kind, CustomDataset)
         # ImageNet and others know their classes.
         has_classes = bool(getattr(kind, 'METAINFO', {}).get('classes'))
-        # What an earlier run from this config has written is not the user's own.
+        # An earlier run of this config may have set it; that does not count as the user's own.
         own = settings.get('data_root') not in (None, '', cfg.image_folder)
         if reads_folders and not has_classes and (override or not own):
             yield key
@@ -179,7 +179,7 @@ def _classes_of(checkpoint: str) -> tuple[str, ...]:
 
 
 def check_resumed_classes(checkpoint: str, data: FolderData) -> None:
-    """Refuse to resume a run on other classes, which would shift the labels without a word.
+    """Refuse to resume a run with other classes, which would silently shift the labels.
 
     Args:
         checkpoint: What is resumed from.

@@ -1,7 +1,6 @@
-"""What a user asks for, as a tool, a notebook, a test or a remote worker hands it over.
+"""The options of each command, for tools, notebooks, tests and remote workers alike.
 
-Field names are those of the command line: ``--work-dir`` is ``work_dir``. Only ``config`` and, where there is one, the
-checkpoint are required.
+Fields have the names of the command-line options: ``--work-dir`` is ``work_dir``.
 """
 
 from __future__ import annotations
@@ -58,10 +57,10 @@ class TrainOptions(RunOptions):
     """What ``tools/train.py`` takes.
 
     Attributes:
-        resume: ``'auto'`` for the newest checkpoint of the work directory, or a file. Defaults to None: start anew.
+        resume: ``'auto'`` for the newest checkpoint of the work directory, or a file. Defaults to None: a new run.
         amp: Whether to train in mixed precision.
         no_validate: Whether to leave out validation.
-        auto_scale_lr: Whether to scale the learning rate by the images of a step over
+        auto_scale_lr: Whether to scale the learning rate by the images per step over
             ``auto_scale_lr.base_batch_size``.
         no_persistent_workers: Whether to restart the loader's processes each epoch.
     """

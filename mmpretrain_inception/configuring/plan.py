@@ -1,4 +1,4 @@
-"""What a run does, as plain values: decided here from the options, the config and the machine, and checked together."""
+"""The plan of a run, as plain values: decided from options, config and machine, and checked together."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from mmpretrain_inception.configuring.resuming import find_checkpoint
 from mmpretrain_inception.deploy.table import is_exported
 from mmpretrain_inception.errors import UsageError
 
-# For one process. mmpretrain's configs take 5; beyond a few, memory grows and little else.
+# Per process. mmpretrain's configs use 5; more workers mostly need more memory.
 _MOST_WORKERS = 8
 FP32, FP16, BF16 = 'fp32', 'fp16', 'bf16'
 
@@ -46,7 +46,7 @@ class Plan:
 
     Attributes:
         data: The user's folder and its classes. None: the config names its own data.
-        notes: What is replaced, left out or ignored, a line each, for the user.
+        notes: What is replaced, left out or ignored, one line each, for the user.
     """
 
     data: FolderData | None = None
@@ -80,7 +80,7 @@ class TrainPlan(RunPlan):
 
     Attributes:
         validate: Whether to evaluate during training.
-        auto_scale_lr: Whether the learning rate follows the images of a step.
+        auto_scale_lr: Whether the learning rate is scaled with the images per step.
         persistent_workers: Whether the loader's processes outlive an epoch.
         resume: What to resume from: ``auto``, or a file. None: a new run.
         drop_rule: Whether the config's rule for the best checkpoint is of another metric and does not hold.

@@ -1,4 +1,4 @@
-"""Which checkpoint a run resumes from."""
+"""Find the checkpoint that a run resumes from."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from mmpretrain_inception.errors import InputError
 
 
 def find_checkpoint(resume: str, work_dir: Path, cfg: Config) -> str:
-    """Return the checkpoint that ``--resume`` goes on from, as the Runner will find it.
+    """Return the checkpoint for ``--resume``; the Runner finds the same one.
 
     Args:
-        resume: A file or address, or ``auto`` for the newest whole checkpoint of the work directory.
+        resume: A file or address, or ``auto`` for the newest intact checkpoint in the work directory.
         work_dir: The work directory.
         cfg: The config, whose checkpoint hook may save elsewhere.
 
@@ -30,8 +30,8 @@ def find_checkpoint(resume: str, work_dir: Path, cfg: Config) -> str:
     found = list_checkpoints(work_dir, folder)
     if not found:
         raise InputError(
-            f'{work_dir}: --resume expects the checkpoint of an earlier run here, but there is none; '
-            'name it by --resume FILE or start without --resume'
+            f'{work_dir}: --resume expects a checkpoint of an earlier run here, but there is none; '
+            'use --resume FILE, or start without --resume'
         )
-    # The Runner warns of those that are damaged, and refuses if all are.
+    # The Runner warns about damaged ones, and stops if all are damaged.
     return str(next((path for path in found if find_damage(path) is None), found[0]))

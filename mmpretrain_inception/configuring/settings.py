@@ -1,4 +1,4 @@
-"""Settings of a config that nothing can be built from, told apart from bugs."""
+"""Tell mistakes in a config from bugs."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _RUNNERS = (runner.__file__, _flexible_runner.__file__)
 
 @contextmanager
 def settings_explained(name: str) -> Iterator[None]:
-    """Report a setting that nothing can be built from, in one line.
+    """Report mistakes in a config in one line.
 
-    These are errors that a registry raises itself: a type that nobody registered, an argument that a class does not
-    take, a setting that is no dict. So is an optional library that is not installed. What is raised inside a class
-    that is being built, or anywhere else, keeps its traceback.
+    These are errors raised by a registry itself: an unknown type, an argument that a class does not take, a setting
+    that is not a dict; and optional libraries that are not installed. Errors raised inside a class that is being built,
+    or anywhere else, keep their traceback.
 
     Args:
         name: The config file, for the message.

@@ -37,7 +37,7 @@ class FileListDataset(CustomDataset):
 
     Args:
         *args: Passed on to the base class.
-        classes: Names of the classes, or a text file with one a line. Defaults to None: as in the base class.
+        classes: Names of the classes, or a text file with one per line. Defaults to None: as in the base class.
         extensions: File extensions of images, in lower case. Defaults to those of every kind that :class:`LoadImage`
             reads.
         cache_dir: Ignored. Configs that earlier versions wrote have it.
@@ -82,7 +82,7 @@ class FileListDataset(CustomDataset):
             return self._find_files()
         files = pack((label, [path]) for path, label in self._read_lines())
         if not len(files.table):
-            raise InputError(f'{printable(self.ann_file)}: expected one image a line, got an empty file')
+            raise InputError(f'{printable(self.ann_file)}: expected one image per line, got an empty file')
         return files
 
     @force_full_init
@@ -119,7 +119,7 @@ class FileListDataset(CustomDataset):
             where = f'{printable(self.ann_file)}: line {number} is "{printable(text)}"'
             path, label = self._split(text)
             if not path or not label.isdecimal() or len(label) > _LABEL_DIGITS:
-                raise InputError(f'{where}, but a path and the number of a class were expected')
+                raise InputError(f'{where}; expected a path and the number of a class')
             if os.path.isabs(path) or '..' in path.split('/'):
                 raise InputError(f'{where}, which leads out of {printable(self.img_prefix)}')
             yield path, int(label) if self.with_label else _NO_LABEL
@@ -169,7 +169,7 @@ class FileListDataset(CustomDataset):
 
 @DATASETS.register_module()
 class ImageNetFiles(FileListDataset, ImageNet):
-    """mmpretrain's ``ImageNet``, whose 1.28 million files start fast and take little memory.
+    """mmpretrain's ``ImageNet`` that starts fast and needs little memory for its 1.28 million files.
 
     Args:
         **kwargs: Passed on to both base classes: ``data_root``, ``split``, ``pipeline`` and so on.
@@ -180,7 +180,7 @@ def list_classes(folder: str) -> list[str]:
     """Return the names of the folders in ``folder``, sorted: the classes of an ImageNet-style dataset.
 
     Raises:
-        InputError: If ``folder`` is no folder, holds none, or holds one whose name is not text.
+        InputError: If ``folder`` is not a folder, contains none, or contains one with an undecodable name.
     """
     backend = get_file_backend(folder)
     if not backend.isdir(folder):
@@ -194,7 +194,7 @@ def list_classes(folder: str) -> list[str]:
 
 
 def _class_names(classes: Sequence[Any] | str) -> list[str]:
-    """Return class names as text; a string is the path of a file with one a line."""
+    """Return class names as text; a string is the path of a file with one per line."""
     # `--cfg-options classes=[0,1]` gives numbers.
     names = [line for _, line in read_lines(classes)] if isinstance(classes, str) else [str(name) for name in classes]
     for name in names:

@@ -54,7 +54,7 @@ def list_images(folder: str, names: Sequence[str], extensions: tuple[str, ...]) 
 
     Args:
         folder: Holds the folders.
-        names: Names of the folders; '' stands for ``folder`` itself.
+        names: Names of the folders; '' means ``folder`` itself.
         extensions: Extensions of image files, in lower case.
 
     Returns:
@@ -74,9 +74,9 @@ def list_images(folder: str, names: Sequence[str], extensions: tuple[str, ...]) 
 def find_images(folder: str, name: str, extensions: tuple[str, ...]) -> Found:
     """Search ``folder/name`` and all folders within it.
 
-    An image is whatever has the extension of one and is no folder. A link to an image that does not exist is listed
-    too, so that it is reported like any other file that cannot be decoded. Hidden files are not. Links to folders are
-    followed, except to a folder that contains the link.
+    Everything with an image extension that is not a folder counts as an image. A link to an image that does not exist
+    is listed too, so that it is reported like any other file that cannot be decoded. Hidden files are not. Links to
+    folders are followed, except to a folder that contains the link.
 
     Raises:
         InputError: If a folder cannot be read.

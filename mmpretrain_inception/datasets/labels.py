@@ -11,7 +11,7 @@ from mmpretrain_inception.datasets.file_list_dataset import FileListDataset
 
 
 class Labels(NamedTuple):
-    """The labels that a dataset hands out.
+    """The labels that a dataset returns.
 
     Attributes:
         values: One integer for each image; int64 of shape (images,). Empty if the labels are of another kind.
@@ -39,7 +39,7 @@ def labels_of(dataset: Any) -> Labels | None:
         return _joined([labels_of(part) for part in dataset.datasets])
     if hasattr(dataset, 'dataset'):
         inner = labels_of(dataset.dataset)
-        # Of torch's Subset. The others hand out all that they wrap.
+        # For torch's Subset; the others return everything that they wrap.
         selected = getattr(dataset, 'indices', None)
         return inner if inner is None or selected is None else _select(inner, selected)
     return _leaf_labels(dataset)

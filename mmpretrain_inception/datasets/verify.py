@@ -36,7 +36,7 @@ Load = Callable[[dict[str, Any]], Any]
 
 
 class BrokenImage(NamedTuple):
-    """A file that cannot be decoded, and what is known of it.
+    """A file that cannot be decoded, and what is known about it.
 
     As text it is one line for people: the path, with what no terminal can show as escapes, and the reason.
 
@@ -44,7 +44,7 @@ class BrokenImage(NamedTuple):
         path: The file.
         reason: What is wrong with it.
         bytes: Its size. None: it does not exist, or is not on a local file system.
-        format: Its format, from its header. None: the header cannot be read either; likewise for the others.
+        format: Its format, from its header. None: the header cannot be read either; the same for the fields below.
         mode: Pillow's name for its kind of pixels.
         width: In pixels.
         height: In pixels.

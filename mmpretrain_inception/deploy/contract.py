@@ -19,7 +19,7 @@ KEY = 'mmpretrain_inception'
 INPUT_NAME, OUTPUT_NAME = 'images', 'logits'
 # Version 2 added preparation, activation, threshold and topk.
 _VERSION = 2
-# By with_preprocess: dtype and layout of what a data preprocessor returns, and of what an image decoder returns.
+# By with_preprocess: dtype and layout that a data preprocessor returns, and that an image decoder returns.
 _FORMS = {False: ('float32', 'NCHW'), True: ('uint8', 'NHWC')}
 
 
@@ -44,7 +44,7 @@ class Contract:
         classes: Names of the classes in the order of the logits. Defaults to None: unknown.
         preparation: The steps from an image file to pixels of height x width, in order; see
             :mod:`mmpretrain_inception.deploy.preparation`. Defaults to None: unknown.
-        activation: Turns logits into scores: ``'softmax'`` for one label an image, ``'sigmoid'`` for several. None:
+        activation: Turns logits into scores: ``'softmax'`` for one label per image, ``'sigmoid'`` for several. None:
             unknown. Defaults to ``'softmax'``.
         threshold: With ``'sigmoid'``, the score from which on a class is predicted. Defaults to None.
         topk: With ``'sigmoid'`` and no threshold, how many of the best classes are predicted. Defaults to None.

@@ -50,7 +50,7 @@ class ExportedClassifier(BaseModel):
             mode: 'predict', or 'tensor' for logits of shape (N, num_classes).
 
         Returns:
-            The samples, with ``pred_score``, the softmax or, for several labels an image, the sigmoid, and
+            The samples, with ``pred_score``, the softmax or, for several labels per image, the sigmoid, and
             ``pred_label``, the best class or those that the contract's threshold or topk chooses.
 
         Raises:

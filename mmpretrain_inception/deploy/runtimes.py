@@ -1,4 +1,4 @@
-"""Running an exported file, whatever its runtime."""
+"""Run exported files with any runtime."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ class LoadedNetwork:
         expected = (self.contract.image_shape, np.dtype(self.contract.dtype))
         if (images.shape[1:], images.dtype) != expected or len(images) == 0:
             raise InputError(
-                f'{self._origin} takes batches of {expected[0]} {expected[1]}, '
-                f'but one of {images.shape[1:]} {images.dtype} with {len(images)} images came'
+                f'{self._origin}: expected batches of {expected[0]} {expected[1]}, '
+                f'got {images.shape[1:]} {images.dtype} with {len(images)} images'
             )
         return self._run(np.ascontiguousarray(images))
 
@@ -57,7 +57,7 @@ def load_runtime(path: str | Path, threads: int | None = None) -> LoadedNetwork:
         threads: Threads to compute with. Defaults to PyTorch's number, which follows ``OMP_NUM_THREADS``.
 
     Raises:
-        UsageError: If the ending is none of an exported file.
+        UsageError: If the file does not have the ending of an exported file.
         InputError: If the runtime is not installed or the file cannot be loaded.
     """
     contract = read_contract(path)
@@ -69,7 +69,7 @@ def read_contract(path: str | Path) -> Contract:
     """Return the contract of an exported file without loading it into its runtime.
 
     Raises:
-        UsageError: If the ending is none of an exported file.
+        UsageError: If the file does not have the ending of an exported file.
         InputError: If the file cannot be read or holds no contract.
     """
     return backend_of(path).module.read_contract(Path(path))

@@ -21,11 +21,11 @@ def sharded():
 @pytest.mark.parametrize(
     ('launcher', 'options', 'message'),
     [
-        ('none', {}, r'shards the model over processes; start them by tools/dist_train\.sh'),
+        ('none', {}, r'shards the model over several processes; start it with tools/dist_train\.sh'),
         ('pytorch', dict(custom_hooks=[dict(type='mmpretrain_inception.SyncedEMAHook')]), r'EMAHook in custom_hooks'),
         ('pytorch', dict(custom_hooks=[dict(type=EMAHook)]), r'EMAHook in custom_hooks'),
         ('pytorch', {'optim_wrapper.clip_grad': dict(max_norm=2.0)}, r'clip by value, clip_grad=dict'),
-        ('none', {'strategy.type': 'mmengine._strategy.fsdp.FSDPStrategy'}, r'shards the model over processes'),
+        ('none', {'strategy.type': 'mmengine._strategy.fsdp.FSDPStrategy'}, r'shards the model over several processes'),
     ],
     ids=['one process', 'average', 'average by class', 'clipping by norm', 'by full name'],
 )

@@ -45,16 +45,16 @@ def test_the_file_takes_the_place_of_the_model(export, tta):
 @pytest.mark.parametrize(
     ('changes', 'message'),
     [
-        (dict(height=80), r'has images of \(height, width\) \(80, 75\), but .*digits-75px\.py has \(75, 75\)'),
-        (dict(mean=(0.0, 0.0, 0.0)), r'has means \(0\.0, 0\.0, 0\.0\), but .* has \(123\.675'),
-        (dict(std=(1.0, 1.0, 1.0)), r'has deviations .*; it was exported from another network'),
-        (dict(channel_order='BGR', config='a.py'), r'has channels BGR, but .* has RGB; it was exported from a\.py'),
-        (dict(num_classes=4, classes=None), 'has classes 4, but .* has 10'),
+        (dict(height=80), r'expected images of \(height, width\) \(75, 75\) as in .*digits-75px\.py, got \(80, 75\)'),
+        (dict(mean=(0.0, 0.0, 0.0)), r'expected means \(123\.675.* got \(0\.0, 0\.0, 0\.0\)'),
+        (dict(std=(1.0, 1.0, 1.0)), r'expected deviations .*; it was exported from another network'),
+        (dict(channel_order='BGR', config='a.py'), r'expected channels RGB .* got BGR; it was exported from a\.py'),
+        (dict(num_classes=4, classes=None), 'expected classes 10 .* got 4'),
     ],
 )
 def test_a_file_of_other_images_or_classes_is_refused(export, changes, message):
     path = export(**changes)
-    with pytest.raises(InputError, match=rf'm\.pt2 {message}'):
+    with pytest.raises(InputError, match=rf'm\.pt2: {message}'):
         for_test(path)
 
 
@@ -76,7 +76,7 @@ def test_options_that_change_a_model_are_refused(export, options, message):
 def test_a_file_whose_classes_have_other_names_is_refused(export):
     path = export()
     names = {'test_dataloader.dataset.metainfo': dict(classes=tuple('0123456798'))}
-    with pytest.raises(InputError, match=r'm\.pt2 calls class 8 8, but the data calls it 9'):
+    with pytest.raises(InputError, match=r'm\.pt2: expected 9 as class 8, as in the data, got 8'):
         for_test(path, cfg_options=names)
 
 
@@ -113,5 +113,5 @@ def test_exported_files_are_evaluated_one_at_a_time(export):
 def test_a_pipeline_whose_images_differ_in_size_is_refused(export):
     path = export()
     pipeline = [dict(type='LoadImageFromFile'), dict(type='PackInputs')]
-    with pytest.raises(InputError, match='gives 400 x 500 and 640 x 480; crop them at its end'):
+    with pytest.raises(InputError, match='got 400 x 500 and 640 x 480 from the test pipeline; crop them at its end'):
         for_test(path, cfg_options={'test_dataloader.dataset.pipeline': pipeline})

@@ -135,7 +135,7 @@ def test_a_schedule_that_training_does_not_reach_the_end_of_is_remarked_on():
 
 
 def test_resuming_where_there_is_nothing(tmp_path):
-    with pytest.raises(InputError, match='--resume expects the checkpoint of an earlier run here, but there is none'):
+    with pytest.raises(InputError, match='--resume expects a checkpoint of an earlier run here, but there is none'):
         plan_training(resume='auto', work_dir=str(tmp_path))
 
 

@@ -162,9 +162,9 @@ def test_what_is_not_offered_is_refused_with_what_is(to, precision, path, messag
 @pytest.mark.parametrize(
     ('images', 'message'),
     [
-        (np.zeros((1, 3, 75, 76), np.float32), r'batches of \(3, 75, 75\) float32, but one of \(3, 75, 76\) float32'),
-        (np.zeros((1, 3, 75, 75), np.float64), r'\(3, 75, 75\) float64 with 1 images came'),
-        (np.zeros((0, 3, 75, 75), np.float32), 'with 0 images came'),
+        (np.zeros((1, 3, 75, 76), np.float32), r'expected batches of \(3, 75, 75\) float32, got \(3, 75, 76\) float32'),
+        (np.zeros((1, 3, 75, 75), np.float64), r'\(3, 75, 75\) float64 with 1 images'),
+        (np.zeros((0, 3, 75, 75), np.float32), 'with 0 images'),
     ],
 )
 def test_images_in_another_form_are_refused(exported, images, message):
@@ -180,5 +180,5 @@ def test_a_file_that_is_not_one_is_refused(tmp_path, name):
         load_runtime(tmp_path / name)
     for file in (name, 'm.bin'):
         (tmp_path / file).write_bytes(b'this is no network')
-    with pytest.raises(InputError, match=r'is damaged or is no|got something else or a damaged one'):
+    with pytest.raises(InputError, match='expected an undamaged'):
         load_runtime(tmp_path / name)

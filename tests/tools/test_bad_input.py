@@ -44,13 +44,13 @@ def test_a_data_folder_that_is_missing(tool):
 
 def test_a_data_folder_that_is_empty(tool, tmp_path):
     (tmp_path / 'empty/train').mkdir(parents=True)
-    assert_refused(tool('train.py', FOLDER, '--data', 'empty'), 1, 'empty/train', 'holds no folder')
+    assert_refused(tool('train.py', FOLDER, '--data', 'empty'), 1, 'empty/train', 'there is no folder in it')
 
 
 def test_a_data_folder_without_images(tool, tmp_path):
     for name in ('train/ant', 'train/bee', 'val/ant'):
         (tmp_path / 'bare' / name).mkdir(parents=True)
-    assert_refused(tool('train.py', FOLDER, '--data', 'bare'), 1, 'bare/train', 'there is none')
+    assert_refused(tool('train.py', FOLDER, '--data', 'bare'), 1, 'bare/train', 'found none')
 
 
 def test_a_data_folder_with_one_class(tool, image_folder):

@@ -124,7 +124,7 @@ def test_listed_images_are_left_out(tool, folder):
 @pytest.mark.parametrize(
     ('arguments', 'status', 'message'),
     [
-        ((DIGITS,), 2, 'a checkpoint was expected after the config'),
+        ((DIGITS,), 2, 'expected a checkpoint after the config'),
         (('ensemble.py', '0.pth'), 2, 'its ensemble has 2 members'),
         ((DIGITS, '0.pth', 'other.pth'), 1, 'class 1 of 0.pth is 1 and of other.pth it is 7'),
         ((DIGITS, '0.pth', 'absent.pth'), 1, 'absent.pth'),

@@ -46,10 +46,10 @@ def test_broken_files_of_a_config_are_named_and_reported(tool, image_folder, tmp
 @pytest.mark.parametrize(
     ('arguments', 'status', 'message'),
     [
-        (['nowhere'], 2, 'nowhere: a config file was expected'),
+        (['nowhere'], 2, 'nowhere: expected a config file'),
         (['.'], 1, r'\.: expected images \(.*\), found none'),
-        (['.', '--out', 'r.csv'], 2, 'a file ending in .json or .txt was expected'),
-        (['.', '--workers', '0'], 2, 'at least 1 was expected'),
+        (['.', '--out', 'r.csv'], 2, 'expected a file ending in .json or .txt'),
+        (['.', '--workers', '0'], 2, 'expected a number of at least 1, got 0'),
         ([FOLDER], 2, 'needs --data DIR'),
     ],
 )

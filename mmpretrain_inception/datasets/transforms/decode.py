@@ -42,7 +42,7 @@ def decode_image(
     """Decode the content of an image file.
 
     OpenCV decodes JPEG files if asked to. Everything else is Pillow's ``convert('RGB')``, as in torchvision and timm,
-    except for pixels of 16 bits, of which Pillow would clip all but the darkest.
+    except for 16-bit pixels, which Pillow would clip except for the darkest.
 
     Args:
         content: The bytes of the file.
@@ -67,7 +67,7 @@ def decode_image(
     image = Image.open(buffer, formats=FORMATS)
     if image.width * image.height > max_pixels:
         raise ValueError(f'expected at most {max_pixels:,} pixels, got {image.width} x {image.height}')
-    # Several pictures in one file, of which the first is taken, are MPO to Pillow.
+    # Pillow calls several pictures in one file MPO; the first one is used.
     if image.format in ('JPEG', 'MPO') and has_too_many_scans(content):
         raise ValueError(f'expected at most {MAX_SCANS} scans in a progressive JPEG file, got more')
     factor = _reduction(min(image.size), min_size) if image.format == 'JPEG' else 1

@@ -52,7 +52,7 @@ def read_contract(path: Path) -> Contract:
         raise InputError(f'{path} cannot be read: {getattr(error, "strerror", None) or error}') from error
     # protobuf's own error, which is not a ValueError in every version.
     except Exception as error:
-        raise InputError(f'{path}: expected an ONNX file, got something else or a damaged one') from error
+        raise InputError(f'{path}: expected an undamaged ONNX file') from error
     properties = {entry.key: entry.value for entry in proto.metadata_props}
     return Contract.from_json(properties.get(KEY), str(path))
 

@@ -1,4 +1,4 @@
-"""OpenVINO's intermediate representation, an .xml file with a .bin file of the same name beside it."""
+"""Write OpenVINO files and run them: an .xml file, and a .bin file of the same name next to it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NARROW = {'bf16': ('BF16', 'bf16'), 'fp16': ('FP16', 'f16'), 'int8': ('BF16', '
 
 
 def write(model: nn.Module, path: Path, contract: Contract, calibration: Sequence[np.ndarray] | None) -> None:
-    """Write a model as ``path`` and the weights beside it.
+    """Write a model as ``path`` and its weights next to it.
 
     Args:
         model: The classifier in deploy form.
@@ -92,8 +92,8 @@ def _compile(core: Any, model: Any, hint: str, settings: dict[str, Any]) -> Any:
 def _read(core: Any, path: Path) -> Any:
     for part in (path, path.with_suffix('.bin')):
         if not part.is_file():
-            raise InputError(f'{part}: the .xml and the .bin of an OpenVINO model were expected, but there is none')
+            raise InputError(f'{part}: expected the .xml and the .bin of an OpenVINO model, but it does not exist')
     try:
         return core.read_model(path)
     except RuntimeError as error:
-        raise InputError(f'{path} is damaged or is no file of OpenVINO') from error
+        raise InputError(f'{path}: expected an undamaged OpenVINO file') from error

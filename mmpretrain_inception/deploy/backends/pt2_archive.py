@@ -3,7 +3,7 @@
 ``torch.export.load`` 2.14 unpickles what the file marks as pickled, example inputs of any kind, and custom objects; it
 evaluates expressions and guards as Python, and looks operators up by dotted names. Its documentation says never to load
 an untrusted file. A network needs none of that: tensors as raw bytes, and operators of ATen. Whatever else is in a file
-is refused here before PyTorch opens it. It can go when PyTorch has a safe way to load.
+is refused here before PyTorch opens it. This can be removed when PyTorch has a safe way to load.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def check_archive(content: bytes, origin: str) -> None:
     except (zipfile.BadZipFile, ValueError, NotImplementedError, RecursionError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f'{origin} is damaged or is no exported program of PyTorch ({error})') from error
+        raise InputError(f'{origin}: expected an undamaged exported PyTorch program ({error})') from error
 
 
 def _check_member(name: str, archive: zipfile.ZipFile, origin: str) -> None:
@@ -106,6 +106,5 @@ _CHECKS: dict[str, Callable[[Any], bool]] = {
 
 def _refusal(origin: str, what: str) -> InputError:
     return InputError(
-        f'{origin}: an exported program of tensors and ATen operators was expected, but it holds {what}; '
-        'loading that might run code'
+        f'{origin}: expected an exported program of tensors and ATen operators, got {what}; loading that might run code'
     )

@@ -49,7 +49,7 @@ def read_contract(path: Path) -> Contract:
     except OSError as error:
         raise InputError(f'{path} cannot be read: {error.strerror or error}') from error
     except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
-        raise InputError(f'{path} is damaged or is no exported program of PyTorch ({error})') from error
+        raise InputError(f'{path}: expected an undamaged exported PyTorch program ({error})') from error
     return Contract.from_json(text, str(path))
 
 

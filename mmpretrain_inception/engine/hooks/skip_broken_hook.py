@@ -17,7 +17,7 @@ from mmpretrain_inception.utils.cores import cores_per_process
 
 @HOOKS.register_module()
 class SkipBrokenHook(Hook):
-    """Leave images that cannot be decoded out of a test, and report their number beside the accuracy.
+    """Leave images that cannot be decoded out of a test, and report their number with the accuracy.
 
     Before the first batch every file is decoded once, each process taking its share. The broken ones are named in the
     log and removed from the dataset, so that metrics, test-time augmentation and several processes work as on a smaller

@@ -20,8 +20,8 @@ def build_runner(cfg: Config, *, testing: bool = False) -> Runner:
 
     Args:
         cfg: A config with ``launcher`` set.
-        testing: Whether the Runner only tests. It then dumps its config beside its log, and leaves that of the
-            training run in the work directory as it is.
+        testing: Whether the Runner only tests. It then dumps its config next to its log, and does not overwrite the
+            training run's config in the work directory.
 
     Raises:
         UsageError: If the launcher does not work on this machine.
@@ -47,11 +47,11 @@ class _DumpsBesideLog(Runner if TYPE_CHECKING else object):  # type: ignore[misc
 def _join_on_cpu(launcher: str, timeout: float | None) -> None:
     """Join a gloo group; mmengine 0.10.7 selects a GPU before it joins any group.
 
-    It can go when mmengine's ``init_dist`` runs without a GPU.
+    It can be removed when mmengine's ``init_dist`` runs without a GPU.
 
     Args:
         launcher: What started the processes.
-        timeout: Seconds that a process waits for the others. None: as torch has it, half an hour.
+        timeout: Seconds that a process waits for the others. None: torch's default, half an hour.
     """
     if launcher != 'pytorch':
         raise UsageError(

@@ -20,7 +20,7 @@ def write_weights(path: str | Path, tensors: Mapping[str, Tensor], meta: Mapping
     Args:
         path: The file. Its suffix chooses the format.
         tensors: The state dict. A ``.pth`` keeps its order.
-        meta: Plain metadata, of which ``.safetensors`` keeps the strings only. With metadata, a ``.pth`` holds
+        meta: Plain metadata, ``.safetensors`` keeps only strings. With metadata, a ``.pth`` holds
             ``dict(meta=..., state_dict=...)``, as mmengine reads it. Defaults to none: the bare state dict, as most
             publishers write it.
 

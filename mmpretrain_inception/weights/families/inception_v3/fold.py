@@ -31,7 +31,7 @@ def fold_input_range(
     Args:
         tensors: A state dict under our names.
         mean: Mean that the new input is normalised with, for pixels in [0, 1]. Defaults to ImageNet's.
-        std: Deviation likewise. Defaults to ImageNet's.
+        std: Standard deviation of each channel. Defaults to ImageNet's.
         trained_mean: Mean in training. Defaults to 0.5.
         trained_std: Deviation in training. Defaults to 0.5, which with that mean gives [-1, 1].
 
