@@ -78,7 +78,7 @@ def test_imagenet_reads_its_list_or_its_folders(folder, tmp_path):
 @pytest.mark.parametrize('wrong', ['ant/1.jpg', '7', 'ant/1.jpg x', 'ant/1.jpg -1', '/etc/1.jpg 1', 'a/../../1.jpg 1'])
 def test_lines_that_cannot_be_used(folder, tmp_path, wrong):
     (tmp_path / 'list.txt').write_text(f'ant/0.jpg 1\n{wrong}\n')
-    with pytest.raises(InputError, match=r'list\.txt: line 2 is "\S+( \S+)?"(; expected a path and|, which leads out of)'):
+    with pytest.raises(InputError, match=r'list\.txt: line 2 is "\S+( \S+)?"(; expected a path|, which leads out)'):
         FileListDataset(str(folder), ann_file=str(tmp_path / 'list.txt'))
 
 
@@ -128,7 +128,7 @@ def test_names_in_a_list_are_those_of_the_file_system(folder, encoded):
         ('ant/1.jpg 1\n'.encode('utf-16'), r'list\.txt cannot be read: expected UTF-8 text, got UTF-16'),
         (b'ant/1.jpg 1\nant/\x002.jpg 1\n', r'list\.txt: line 2: expected text, got a zero byte'),
         (b'ant/1.jpg 1\rant/2.jpg 1\r', r'list\.txt: line 1: expected text, got a carriage return'),
-        (b'ant/1.jpg 1\nant/2.jpg 12345678901234567890\n', r'line 2 is "ant/2.jpg 12345678901234567890"; expected a path'),
+        (b'ant/1.jpg 1\nant/2.jpg 12345678901234567890\n', r'is "ant/2.jpg 12345678901234567890"; expected a path'),
         (b'ant/1.jpg,1\n', r'line 1 is "ant/1.jpg,1"; expected a path'),
         (b'ant/\x1b[31m.jpg x\n', r'line 1 is "ant/\\x1b\[31m.jpg x"; expected a path'),
         (b'', r'list\.txt: expected one image per line, got an empty file'),
