@@ -1,46 +1,65 @@
-"""Zip archives of weights: refused if they would grow, and copied so that torch sees what was checked.
-
-Two zip readers can see different files in the same archive. Python's ``zipfile`` and torch's miniz disagree about
-archives with two end records, for example. So torch never reads the original: it gets a fresh archive of the members
-that ``zipfile`` read, each of them checked against its CRC.
-"""
+"""Zip archives of weights, refused if they would become larger than their files."""
 
 from __future__ import annotations
 
-import io
 import zipfile
-from collections.abc import Iterator, Mapping
+import zlib
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, BinaryIO, cast
 
 from mmpretrain_inception.errors import InputError
 
 ZIP_START = b'PK\x03\x04'
-_DIRECTORY_ENTRY = b'PK\x01\x02'
-# A checkpoint of Inception V3 has about 1,500; zipfile takes a kilobyte and 15 microseconds for each.
-_MAX_MEMBERS = 50_000
+# A checkpoint of Inception V3 has 1,500 members, which take 100 kB. zipfile makes a kilobyte of objects of each.
+_MAX_DIRECTORY = 2**22
+
+
+class _SmallDirectory:
+    """A file for ``zipfile``, which reads the directory of an archive at once and without a limit.
+
+    Args:
+        file: The file.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def read(self, size: int = -1) -> bytes:
+        """Read as the file does, but no directory that is too large."""
+        if size > _MAX_DIRECTORY:
+            raise zipfile.BadZipFile(f'its directory has {size:,} bytes; expected at most {_MAX_DIRECTORY:,}')
+        return self._file.read(size)
 
 
 @contextmanager
-def open_archive(content: bytes, origin: str) -> Iterator[zipfile.ZipFile]:
-    """Open a zip archive that is in memory.
+def open_archive(file: BinaryIO, origin: str) -> Iterator[zipfile.ZipFile]:
+    """Open a zip archive.
 
     Args:
-        content: The whole file.
+        file: The file, which stays open.
         origin: Its name, for messages.
 
     Raises:
         InputError: If it is damaged, within the block too, or has more members than any file of weights.
     """
-    members = content.count(_DIRECTORY_ENTRY)
-    if members > _MAX_MEMBERS:
-        raise InputError(f'{origin} was not opened: expected at most {_MAX_MEMBERS:,} members, got {members:,}')
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        archive = zipfile.ZipFile(cast('BinaryIO', _SmallDirectory(file)))
+    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        raise _damage(origin, error) from error
+    archive.fp = file
+    with archive:
+        try:
             yield archive
-    except InputError:
-        raise
-    except (zipfile.BadZipFile, OSError, ValueError, EOFError, RuntimeError, NotImplementedError) as error:
-        raise InputError(f'{origin} is damaged or was cut short ({error}); download or copy it again') from error
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+            raise _damage(origin, error) from error
+
+
+def _damage(origin: str, error: Exception) -> InputError:
+    return InputError(f'{origin} is damaged or was cut short ({error}); download or copy it again')
 
 
 def stored_members(archive: zipfile.ZipFile, held: int, origin: str) -> dict[str, zipfile.ZipInfo]:
@@ -65,18 +84,3 @@ def stored_members(archive: zipfile.ZipFile, held: int, origin: str) -> dict[str
     if len({member.filename.lower() for member in members}) < len(members):
         raise InputError(f'{origin} was not opened: several of its members have the same name')
     return {member.filename: member for member in members}
-
-
-def copy_members(archive: zipfile.ZipFile, names: Mapping[str, str]) -> io.BytesIO:
-    """Write members into a fresh archive in memory.
-
-    Args:
-        archive: The archive.
-        names: The members to copy, and their names in the copy.
-    """
-    copied = io.BytesIO()
-    with zipfile.ZipFile(copied, 'w') as fresh:
-        for name, new_name in names.items():
-            fresh.writestr(new_name, archive.read(name))
-    copied.seek(0)
-    return copied

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import torch
 from torch import Tensor
@@ -63,11 +63,11 @@ class _Layer(NamedTuple):
     parts: dict[str, h5py.Dataset]
 
 
-def read_h5(content: bytes, origin: str) -> dict[str, Any]:
+def read_h5(file: BinaryIO, origin: str) -> dict[str, Any]:
     """Read the weights of an HDF5 file of Keras as ``state_dict``, with or without the classifier.
 
     Args:
-        content: The whole file.
+        file: The file.
         origin: Its name, for messages.
 
     Raises:
@@ -78,8 +78,9 @@ def read_h5(content: bytes, origin: str) -> dict[str, Any]:
     except ImportError as error:
         raise InputError(f"{origin} needs the library h5py; pip install 'mmpretrain-inception[keras]'") from error
     try:
-        with h5py.File(io.BytesIO(content), 'r') as file:
-            return dict(state_dict=_read_layers(origin, _layers(walk_datasets(file, origin))), meta={})
+        # In memory, so that nobody can change it between the checks and the reading.
+        with h5py.File(io.BytesIO(file.read()), 'r') as content:
+            return dict(state_dict=_read_layers(origin, _layers(walk_datasets(content, origin))), meta={})
     except InputError:
         raise
     # h5py raises anything on a damaged file.
@@ -88,21 +89,24 @@ def read_h5(content: bytes, origin: str) -> dict[str, Any]:
         raise InputError(f"{origin} is damaged, was cut short or is no file of Keras's weights ({text})") from error
 
 
-def read_keras_archive(content: bytes, origin: str) -> dict[str, Any]:
+def read_keras_archive(file: BinaryIO, origin: str) -> dict[str, Any]:
     """Read the weights of a ``.keras`` file; nothing is unpacked to disk, and the model in it is not built.
 
     Args:
-        content: The whole file.
+        file: The file.
         origin: Its name, for messages.
 
     Raises:
         InputError: As :func:`read_h5`.
     """
-    with open_archive(content, origin) as archive:
-        if archive.getinfo(MEMBER).file_size > _MAX_BYTES:
+    with open_archive(file, origin) as archive:
+        member = archive.getinfo(MEMBER)
+        if member.flag_bits & 1:
+            raise InputError(f'{origin} is encrypted; expected a file of Keras')
+        if member.file_size > _MAX_BYTES:
             raise InputError(f'{origin}: {MEMBER} is larger than any Inception V3 ({_MAX_BYTES} bytes)')
         weights = archive.read(MEMBER)
-    return read_h5(weights, origin)
+    return read_h5(io.BytesIO(weights), origin)
 
 
 def _layers(datasets: dict[str, h5py.Dataset]) -> list[_Layer]:

@@ -1,6 +1,6 @@
 """The only place that opens a file of weights, wherever it is and whoever published it.
 
-A file is read into memory once. All checks and all readers see those bytes, so what is checked is what is used, even if
+A file is opened once and each part of it is read once. All checks see what the readers use, so it does not matter if
 the file is replaced in the meantime.
 """
 
@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from torch import Tensor
 
@@ -23,7 +24,7 @@ from mmpretrain_inception.weights.files.keras_file import MEMBER, read_h5, read_
 from mmpretrain_inception.weights.files.safetensors_file import read_safetensors
 from mmpretrain_inception.weights.files.torch_file import read_torch
 
-Reader = Callable[[bytes, str], dict[Any, Any]]
+Reader = Callable[[BinaryIO, str], dict[Any, Any]]
 
 KINDS = 'a PyTorch (.pth, .pt), safetensors or Keras (.h5, .weights.h5, .keras) file'
 # A training checkpoint of Inception V3 with Adam and averages has 0.5 GB.
@@ -92,8 +93,9 @@ def class_names(meta: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def read_file(path: str | Path) -> bytes:
-    """Read a file, which has to be a regular one and no larger than any file of weights.
+@contextmanager
+def open_file(path: str | Path) -> Iterator[BinaryIO]:
+    """Open a file, which has to be a regular one and no larger than any file of weights.
 
     Args:
         path: The file.
@@ -109,28 +111,25 @@ def read_file(path: str | Path) -> bytes:
                 raise InputError(f'{path} is no regular file; expected {KINDS}')
             if status.st_size > MAX_BYTES:
                 raise InputError(f'{path} has {status.st_size:,} bytes; expected a file of at most {MAX_BYTES:,}')
-            return file.read(MAX_BYTES)
+            yield file
     except IsADirectoryError as error:
         raise InputError(f'{path} is a folder; expected {KINDS}') from error
-    # A name with a null character is a ValueError.
-    except (OSError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f'{path} cannot be read: {getattr(error, "strerror", None) or error}') from error
+    except OSError as error:
+        raise InputError(f'{path} cannot be read: {error.strerror or error}') from error
 
 
-def read_checkpoint(content: bytes, origin: str) -> dict[str, Any]:
+def read_checkpoint(path: str | Path, origin: str) -> dict[str, Any]:
     """Read everything that a file holds into the form that mmengine's Runner expects.
 
     Args:
-        content: The whole file.
+        path: The file.
         origin: Its name, for messages.
 
     Raises:
         InputError: As :func:`open_weights`.
     """
-    reader = _reader(content, origin)
-    checkpoint = reader(content, origin)
+    with open_file(path) as file:
+        checkpoint = _reader(file, origin)(file, origin)
     check_form(checkpoint, origin)
     return tidy(checkpoint)
 
@@ -141,14 +140,16 @@ def _place(origin: str) -> str:
         return origin
     if '://' in origin:
         raise InputError(f'{origin}: expected a file or an address with http:// or https://')
+    if '\0' in origin:
+        raise InputError(f'{origin!r} is no path: it has a null character')
     return os.path.abspath(os.path.expanduser(origin))
 
 
 def _open(place: str, origin: str) -> Opened:
     if is_address(place):
-        place = str(download(place, check=lambda path: read_checkpoint(read_file(path), origin)))
+        place = str(download(place, check=lambda path: read_checkpoint(path, origin)))
         origin = f'{origin} (kept as {place})'
-    checkpoint = read_checkpoint(read_file(place), origin)
+    checkpoint = read_checkpoint(place, origin)
     tensors = _state_dict(checkpoint, origin)
     meta = _plain(checkpoint.get('meta'), _META_DEPTH)
     meta = meta if isinstance(meta, dict) else {}
@@ -157,20 +158,24 @@ def _open(place: str, origin: str) -> Opened:
     return Opened(tensors, meta, whole, origin)
 
 
-def _reader(content: bytes, origin: str) -> Reader:
-    if not content:
+def _reader(file: BinaryIO, origin: str) -> Reader:
+    start = file.read(16)
+    file.seek(0)
+    if not start:
         raise InputError(f'{origin} is empty; expected {KINDS}')
-    if content.startswith(_H5_START):
+    if start.startswith(_H5_START):
         return read_h5
-    if content.startswith(ZIP_START):
-        with open_archive(content, origin) as archive:
-            return read_keras_archive if MEMBER in archive.namelist() else read_torch
-    if content.startswith(_PICKLE_START):
+    if start.startswith(ZIP_START):
+        with open_archive(file, origin) as archive:
+            is_keras = MEMBER in archive.namelist()
+        file.seek(0)
+        return read_keras_archive if is_keras else read_torch
+    if start.startswith(_PICKLE_START):
         return read_torch
     # Eight bytes with the length of the header, then the header, which is JSON.
-    if content[8:9] == b'{':
+    if start[8:9] == b'{':
         return read_safetensors
-    raise InputError(f'{origin} is not {KINDS}: it starts with {content[:16]!r}')
+    raise InputError(f'{origin} is not {KINDS}: it starts with {start!r}')
 
 
 def _state_dict(checkpoint: dict[str, Any], origin: str) -> dict[str, Tensor]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, BinaryIO
 
 from safetensors.torch import load
 
@@ -15,16 +15,17 @@ _LENGTH = 8
 _MAX_HEADER = 2**23
 
 
-def read_safetensors(content: bytes, origin: str) -> dict[str, Any]:
+def read_safetensors(file: BinaryIO, origin: str) -> dict[str, Any]:
     """Read the tensors of a safetensors file as ``state_dict`` and its strings as ``meta``.
 
     Args:
-        content: The whole file.
+        file: The file.
         origin: Its name, for messages.
 
     Raises:
         InputError: If the file is damaged.
     """
+    content = file.read()
     length = int.from_bytes(content[:_LENGTH], 'little')
     if length > _MAX_HEADER:
         raise InputError(f'{origin} is damaged or no safetensors file: it declares a header of {length:,} bytes')

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO, cast
 
 import torch
 
 from mmpretrain_inception.errors import InputError
-from mmpretrain_inception.weights.files.archive import ZIP_START, copy_members, open_archive, stored_members
+from mmpretrain_inception.weights.files.archive import ZIP_START, open_archive, stored_members
 from mmpretrain_inception.weights.files.content import Inert, check_content
 from mmpretrain_inception.weights.files.pickle_scan import ExcessiveError, Name, scan_pickle
+from mmpretrain_inception.weights.files.rebuilt import RebuiltArchive
 
 # Of all that torch's restricted unpickler allows, the part that state dicts, optimizers and schedulers are made of.
 # The rest, tensor classes and subclasses above all, allocates what a file asks for or runs their constructors.
@@ -56,63 +58,59 @@ _MEMBERS = re.compile(r'data\.pkl|data/\d+|byteorder|version|\.format_version|\.
 _TORCHSCRIPT = '/constants.pkl'
 
 
-def read_torch(content: bytes, origin: str) -> dict[Any, Any]:
+def read_torch(file: BinaryIO, origin: str) -> dict[Any, Any]:
     """Read all that a file of ``torch.save`` holds, with :class:`Inert` in the place of the Runner's objects.
 
     Args:
-        content: The whole file, in its zip or its older format.
+        file: The file, in torch's zip or its older format.
         origin: Its name, for messages.
 
     Raises:
         InputError: If the file is damaged, needs more than tensors and plain containers, or holds no dict.
     """
-    held = len(content)
+    is_zip, held = file.read(len(ZIP_START)) == ZIP_START, file.seek(0, os.SEEK_END)
+    file.seek(0)
     try:
-        stream = _checked_copy(content, origin) if content.startswith(ZIP_START) else _checked_old_file(content, origin)
-        del content
-        with _only_inert_objects(), warnings.catch_warnings():
-            warnings.simplefilter('ignore')  # about the pickle's protocol; the error says it if it matters
-            built = torch.load(stream, map_location='cpu', weights_only=True)
+        content = _read_archive(file, held, origin) if is_zip else _read_old_file(file, origin)
     except InputError:
         raise
     # The restricted unpickler raises anything on a broken pickle.
     except Exception as error:
         raise InputError(_refusal(origin, error)) from error
-    check_content(built, held, origin)
-    if not isinstance(built, dict):
-        raise InputError(f'{origin}: expected a state dict, got a {type(built).__name__}')
-    return built
+    check_content(content, held, origin)
+    if not isinstance(content, dict):
+        raise InputError(f'{origin}: expected a state dict, got a {type(content).__name__}')
+    return content
 
 
-def _checked_copy(content: bytes, origin: str) -> io.BytesIO:
-    """Return an archive of what torch reads from this one, once it is clear that its pickle is harmless.
-
-    Raises:
-        InputError: If the archive is damaged, of TorchScript or larger than its file, or its pickle is not harmless.
-    """
-    with open_archive(content, origin) as archive:
+def _read_archive(file: BinaryIO, held: int, origin: str) -> Any:
+    with open_archive(file, origin) as archive:
         if any(name.lower().endswith(_TORCHSCRIPT) for name in archive.namelist()):
             raise InputError(f'{origin} is a TorchScript archive; expected a state dict: save model.state_dict()')
-        members = stored_members(archive, len(content), origin)
+        members = stored_members(archive, held, origin)
         folder = next((name.removesuffix(_PICKLE) for name in members if name.endswith(f'/{_PICKLE}')), None)
         if folder is None:
             raise InputError(f'{origin} is a zip archive without weights; expected a file of torch.save')
-        _check_pickle(io.BytesIO(archive.read(folder + _PICKLE)), origin)
-        parts = (name.removeprefix(folder) for name in members if name.startswith(folder))
-        return copy_members(archive, {folder + part: f'archive/{part}' for part in parts if _MEMBERS.fullmatch(part)})
+        pickled = archive.read(folder + _PICKLE)
+        _check_pickle(io.BytesIO(pickled), origin)
+        parts = [name.removeprefix(folder) for name in members if name.startswith(folder)]
+        names = {folder + part: f'archive/{part}' for part in parts if _MEMBERS.fullmatch(part)}
+        return _load(RebuiltArchive(archive, names, {folder + _PICKLE: pickled}))
 
 
-def _checked_old_file(content: bytes, origin: str) -> io.BytesIO:
-    """Return a file in the format before torch 1.6, once it is clear that its pickles are harmless.
-
-    Raises:
-        InputError: If one of them is not.
-    """
-    stream = io.BytesIO(content)
+def _read_old_file(file: BinaryIO, origin: str) -> Any:
+    # In memory, so that nobody can change it between the scan and the unpickler.
+    stream = io.BytesIO(file.read())
     for _ in range(_PICKLES_OF_OLD_FORMAT):
         _check_pickle(stream, origin)
     stream.seek(0)
-    return stream
+    return _load(stream)
+
+
+def _load(stream: io.BytesIO | RebuiltArchive) -> Any:
+    with _only_inert_objects(), warnings.catch_warnings():
+        warnings.simplefilter('ignore')  # about the pickle's protocol; the error says it if it matters
+        return torch.load(cast('IO[bytes]', stream), map_location='cpu', weights_only=True)
 
 
 def _check_pickle(stream: BinaryIO, origin: str) -> None:
