@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from mmpretrain_inception.datasets.image_kinds import FORMATS
-from mmpretrain_inception.datasets.transforms.jpeg_scans import MAX_SCANS, has_too_many_scans
+from mmpretrain_inception.datasets.transforms.decoding_cost import refuse_costly_header, refuse_many_scans
 
 Pixels = NDArray[np.uint8]
 
@@ -19,6 +19,8 @@ Image.preinit()
 
 # Pillow's own limit: a quarter of a GiB of 24-bit pixels. Pillow itself warns above it and refuses twice as many.
 MAX_PIXELS = 89_478_485
+# JPEG's own limit. Pillow keeps a pointer for each row, which for columns of pixels is most of the memory.
+MAX_SIDE = 65_535
 
 # Pillow's modes of 16 bits a pixel. Netpbm files of 16 bits come in a mode of 32.
 _SIXTEEN_BITS = frozenset({'I;16', 'I;16L', 'I;16B', 'I;16N'})
@@ -57,19 +59,22 @@ def decode_image(
         The image, BGR of shape (H, W, 3).
 
     Raises:
-        ValueError: If the image has more than ``max_pixels``, a JPEG file more than 100 scans, pixels without an agreed
-            range, or the file ends before its data does.
+        ValueError: If the image has more than ``max_pixels`` or a side of more than 65,535, its pixels have no agreed
+            range, the file ends before its data does, or it would take far longer to decode than its size suggests.
         Exception: Whatever Pillow raises for a file that it cannot read, which may be of many types.
     """
     if not content:
         raise ValueError('the file is empty')
+    refuse_costly_header(content)
     buffer = BytesIO(content)
     image = Image.open(buffer, formats=FORMATS)
     if image.width * image.height > max_pixels:
         raise ValueError(f'expected at most {max_pixels:,} pixels, got {image.width} x {image.height}')
+    if max(image.size) > MAX_SIDE:
+        raise ValueError(f'expected sides of at most {MAX_SIDE:,} pixels, got {image.width} x {image.height}')
     # Pillow calls several pictures in one file MPO; the first one is used.
-    if image.format in ('JPEG', 'MPO') and has_too_many_scans(content):
-        raise ValueError(f'expected at most {MAX_SCANS} scans in a progressive JPEG file, got more')
+    if image.format in ('JPEG', 'MPO'):
+        refuse_many_scans(content)
     factor = _reduction(min(image.size), min_size) if image.format == 'JPEG' else 1
     if image.format == 'JPEG':
         # Pillow has stopped where the pixels begin; a thumbnail with an end marker of its own lies before.

@@ -2,6 +2,7 @@ import io
 import os
 import re
 import socket
+import struct
 import zlib
 
 import cv2
@@ -316,7 +317,7 @@ def test_a_jpeg_file_has_at_most_a_hundred_scans(tmp_path, backend):
     assert load_image(str(path), backend=backend).shape == (60, 97, 3)
     for content in (with_scans(101), with_scans(3000), hidden_scans(300)):
         path.write_bytes(content)
-        with pytest.raises(BrokenImageError, match='expected at most 100 scans in a progressive JPEG file, got more'):
+        with pytest.raises(BrokenImageError, match='expected at most 100 scans in a JPEG file, got more'):
             load_image(str(path), backend=backend)
 
 
@@ -400,3 +401,89 @@ def test_other_file_backends_read_as_they_do(tmp_path):
             raise NotImplementedError
 
     np.testing.assert_array_equal(load_image(path[::-1], dict(backend='upside_down')), pillow(path))
+
+
+def tiff_of_tiles(side, order='<', big=False):
+    """A grey TIFF file of tiles of one pixel each, or the same as a BigTIFF file."""
+    count, tags = side * side, 10
+    offset, number, tag = ('Q', 'Q', 'HHQQ') if big else ('I', 'H', 'HHII')
+    first = 16 if big else 8
+    lists = first + struct.calcsize(order + number) + tags * struct.calcsize(order + tag) + struct.calcsize(offset)
+    values = [(256, side), (257, side), (258, 8), (259, 1), (262, 1), (277, 1), (322, 1), (323, 1)]
+    entries = [struct.pack(order + tag, name, 4, 1, value) for name, value in values]
+    entries += [struct.pack(order + tag, name, 4, count, lists + place) for name, place in ((324, 0), (325, 4 * count))]
+    magic = {'<': b'II', '>': b'MM'}[order] + struct.pack(order + 'H', 43 if big else 42)
+    magic += struct.pack(order + 'HHQ', 8, 0, first) if big else struct.pack(order + 'I', first)
+    end = struct.pack(order + offset, 0) + struct.pack(order + 'I', 8) * count + struct.pack(order + 'I', 1) * count
+    return magic + struct.pack(order + number, tags) + b''.join(entries) + end
+
+
+@pytest.mark.parametrize(('order', 'big'), [('<', False), ('>', False), ('<', True)])
+def test_a_tiff_file_has_at_most_a_hundred_thousand_tiles(tmp_path, order, big):
+    path = tmp_path / 'tiles.tif'
+    path.write_bytes(tiff_of_tiles(50, order, big))
+    assert load_image(str(path)).shape == (50, 50, 3)
+    path.write_bytes(tiff_of_tiles(400, order, big))
+    with pytest.raises(BrokenImageError, match='expected at most 100,000 strips or tiles in a TIFF file, got more'):
+        load_image(str(path))
+
+
+@pytest.mark.parametrize('kind', ['P1', 'P2', 'P3'])
+def test_a_netpbm_file_of_text_has_at_most_a_thousand_comments(tmp_path, kind):
+    path = tmp_path / 'comments.pnm'
+    head = f'{kind} 10 10 {"" if kind == "P1" else 255}\n'.encode()
+    pixels = b'0 ' * (300 if kind == 'P3' else 100)
+    path.write_bytes(head + b'#\n' * 1000 + pixels)
+    assert load_image(str(path)).shape == (10, 10, 3)
+    path.write_bytes(head + b'#\n' * 1001 + pixels)
+    with pytest.raises(BrokenImageError, match='expected at most 1,000 comments in a Netpbm file, got more'):
+        load_image(str(path))
+
+
+@pytest.mark.parametrize('size', [(1, 65_536), (65_536, 1)])
+def test_a_side_is_no_longer_than_those_of_jpeg_files(tmp_path, size):
+    Image.new('L', (65_535, 1)).save(tmp_path / 'long.png')
+    assert load_image(str(tmp_path / 'long.png')).shape == (1, 65_535, 3)
+    Image.new('L', size).save(tmp_path / 'longer.png')
+    with pytest.raises(BrokenImageError, match=f'sides of at most 65,535 pixels, got {size[0]} x {size[1]}'):
+        load_image(str(tmp_path / 'longer.png'))
+
+
+def bomb():
+    """128 MiB of zeros in 128 KiB."""
+    return zlib.compress(bytes(2**27))
+
+
+def chunk(name, content):
+    return len(content).to_bytes(4, 'big') + name + content + zlib.crc32(name + content).to_bytes(4, 'big')
+
+
+BOMBS = {
+    'iTXt': lambda: chunk(b'iTXt', b'a\0\1\0\0\0' + bomb()),
+    'zTXt': lambda: chunk(b'zTXt', b'a\0\0' + bomb()),
+    'iCCP': lambda: chunk(b'iCCP', b'a\0\0' + bomb()),
+}
+
+
+@pytest.mark.parametrize('backend', BACKENDS)
+@pytest.mark.parametrize('name', BOMBS)
+def test_texts_and_profiles_that_unpack_to_much_are_refused(tmp_path, name, backend):
+    content = content_of('colour.png')
+    (tmp_path / 'bomb.png').write_bytes(content[:33] + BOMBS[name]() + content[33:])
+    with pytest.raises(BrokenImageError, match='Decompressed data too large'):
+        load_image(str(tmp_path / 'bomb.png'), backend=backend)
+
+
+@pytest.mark.parametrize('backend', BACKENDS)
+def test_of_an_animation_only_the_first_frame_is_decoded(tmp_path, backend):
+    content = content_of('animated.gif')
+    giant = b',' + struct.pack('<HHHHB', 0, 0, 65_535, 65_535, 0) + b'\x02\x01\x84\x00'
+    (tmp_path / 'giant.gif').write_bytes(content[:-1] + giant + b';')
+    np.testing.assert_array_equal(load_image(str(tmp_path / 'giant.gif'), backend=backend), first_frame(content))
+    (tmp_path / 'first.gif').write_bytes(content[:13] + content[13 : content.index(b',', 13 + 768)] + giant + b';')
+    with pytest.raises(BrokenImageError, match='exceeds limit'):
+        load_image(str(tmp_path / 'first.gif'), backend=backend)
+
+
+def first_frame(content):
+    return np.asarray(Image.open(io.BytesIO(content)).convert('RGB'))[..., ::-1]
