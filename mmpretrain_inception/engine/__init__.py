@@ -9,13 +9,19 @@ from mmpretrain_inception.engine.hooks import (
     FitWeightsHook,
     LabelCheckHook,
     PlainCheckpointHook,
+    PredictionImageHook,
     SafeCheckpointHook,
     SkipBrokenHook,
     StopSignalHook,
     SyncedEMAHook,
     ThroughputHook,
 )
-from mmpretrain_inception.engine.runner import ResumableFlexibleRunner, ResumableRunner, ResumableTrainLoop
+from mmpretrain_inception.engine.runner import (
+    IterationTrainLoop,
+    ResumableFlexibleRunner,
+    ResumableRunner,
+    ResumableTrainLoop,
+)
 from mmpretrain_inception.engine.sharding import FSDPStrategy
 
 __all__ = [
@@ -27,8 +33,10 @@ __all__ = [
     'FSDPStrategy',
     'FiniteLossHook',
     'FitWeightsHook',
+    'IterationTrainLoop',
     'LabelCheckHook',
     'PlainCheckpointHook',
+    'PredictionImageHook',
     'ResumableFlexibleRunner',
     'ResumableRunner',
     'ResumableTrainLoop',

@@ -1,12 +1,16 @@
-"""Keys of mmengine's message hub, and so of checkpoints, that more than one module reads or that this package adds."""
+"""Keys of mmengine's message hub that this package adds; checkpoints store them."""
 
 from __future__ import annotations
 
-# The epoch, counted from 1, after which the run was last validated. (Keys that begin with `val` are metrics.)
+# The epoch, counted from 1, after which the run was last validated. (Keys that start with `val` are metrics.)
 VALIDATED_EPOCH = 'last_validated_epoch'
-# How many batches of the current epoch are done, and how many there are.
+# How many batches of the current epoch are done, how many there are, and what they depend on: images in a batch of one
+# process, processes, images in the dataset.
 BATCHES_DONE = 'batches_done'
 BATCHES_PER_EPOCH = 'batches_per_epoch'
+BATCH_SIZE = 'batch_size'
+WORLD_SIZE = 'world_size'
+DATASET_LENGTH = 'dataset_length'
 # How many batches were left out because their loss was not finite, and the iteration of the last one.
 SKIPPED_BATCHES = 'skipped_batches'
 LAST_SKIPPED_ITER = 'last_skipped_iter'

@@ -7,6 +7,7 @@ from mmpretrain_inception.engine.hooks.finite_loss_hook import FiniteLossHook
 from mmpretrain_inception.engine.hooks.fit_weights_hook import FitWeightsHook
 from mmpretrain_inception.engine.hooks.label_check_hook import LabelCheckHook
 from mmpretrain_inception.engine.hooks.plain_checkpoint_hook import PlainCheckpointHook
+from mmpretrain_inception.engine.hooks.prediction_image_hook import PredictionImageHook
 from mmpretrain_inception.engine.hooks.safe_checkpoint_hook import SafeCheckpointHook
 from mmpretrain_inception.engine.hooks.skip_broken_hook import SkipBrokenHook
 from mmpretrain_inception.engine.hooks.stop_signal_hook import StopSignalHook
@@ -21,6 +22,7 @@ __all__ = [
     'FitWeightsHook',
     'LabelCheckHook',
     'PlainCheckpointHook',
+    'PredictionImageHook',
     'SafeCheckpointHook',
     'SkipBrokenHook',
     'StopSignalHook',

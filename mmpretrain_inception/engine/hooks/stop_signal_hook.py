@@ -1,4 +1,4 @@
-"""Stopping at a signal without losing anything."""
+"""Stopping on a signal without losing anything."""
 
 from __future__ import annotations
 
@@ -18,24 +18,25 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import distributed
 
-from mmpretrain_inception.engine.hooks.safe_checkpoint_hook import accumulates
+from mmpretrain_inception.engine.hooks.safe_checkpoint_hook import SafeCheckpointHook, accumulates
 from mmpretrain_inception.registry import HOOKS
 
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
-# A terminal and Slurm signal every process of a job, and torchrun hands on what it gets: one request, received twice.
+# Slurm and Kubernetes, Ctrl-C, a terminal that is closed.
+_SIGNALS = tuple(getattr(signal, name) for name in ('SIGTERM', 'SIGINT', 'SIGHUP') if hasattr(signal, name))
+# A terminal and Slurm signal every process of a job, and torchrun forwards what it gets: one request, received twice.
 _SAME_REQUEST_SECONDS = 2.0
 
 
 @HOOKS.register_module()
 class StopSignalHook(Hook):
-    """At SIGTERM or SIGINT save a checkpoint after the current iteration and exit with 143 or 130.
+    """On SIGTERM, SIGINT or SIGHUP save a checkpoint after the current iteration and exit with 143, 130 or 129.
 
-    All processes of a run stop after the same iteration. While gradients accumulate it is that of the optimizer's next
-    step; a validation is finished first, whose epoch is saved already where checkpoints are by epoch. A second signal,
-    two seconds or more after the first, ends the process at once.
+    All processes of a run stop after the same iteration. While gradients accumulate, that is the one of the optimizer's
+    next step. A validation is finished first. A second signal, two seconds or more after the first, ends the process at
+    once. A signal that is ignored when training starts stays ignored: ``nohup`` outlives its terminal.
     """
 
-    # After all that changes the state of an iteration, and after CheckpointHook.
+    # After everything that changes the state of an iteration, and after CheckpointHook.
     priority = 'LOWEST'
 
     def __init__(self) -> None:
@@ -45,20 +46,21 @@ class StopSignalHook(Hook):
         self._group: Any = None
 
     def before_train(self, runner: Runner) -> None:
-        """Take the two signals over, and keep them from the processes that load data."""
+        """Handle the signals from now on, and shield the processes that load data from them."""
         if threading.current_thread() is not threading.main_thread():
-            # Python allows handlers there only.
+            # Python allows handlers only there.
             return
         loaders = [runner.train_dataloader] + ([runner.val_dataloader] if runner.val_loop is not None else [])
         for loader in loaders:
             loader.worker_init_fn = partial(_outlive_signals, loader.worker_init_fn)
         if get_world_size() > 1:
-            # Beside the group of the gradients, so that no GPU has to wait.
+            # Apart from the group of the gradients, so that no GPU has to wait.
             self._group = distributed.new_group(backend='gloo')
-        self._previous = {number: signal.signal(number, self._receive) for number in _SIGNALS}
+        heeded = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+        self._previous = {number: signal.signal(number, self._receive) for number in heeded}
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
-        """Stop here if any process was told to."""
+        """Stop here if any process received a signal."""
         number = self._agree()
         if number and not accumulates(runner):
             self._stop(runner, number, dict(epoch=runner.epoch, iter=runner.iter + 1))
@@ -70,7 +72,7 @@ class StopSignalHook(Hook):
             self._stop(runner, number, dict(epoch=runner.epoch, iter=runner.iter))
 
     def after_train(self, runner: Runner) -> None:
-        """Give the signals back."""
+        """Restore the signal handlers."""
         for number, handler in self._previous.items():
             signal.signal(number, handler)
         self._previous = {}
@@ -83,7 +85,7 @@ class StopSignalHook(Hook):
             os._exit(128 + number)
 
     def _agree(self) -> int:
-        """Return the signal that this process received, or another one; 0 for none."""
+        """Return the signal that any process received, 0 for none."""
         if self._group is None:
             return self._received
         received = torch.tensor(self._received)
@@ -93,16 +95,23 @@ class StopSignalHook(Hook):
     @staticmethod
     def _stop(runner: Runner, number: int, meta: dict[str, int]) -> None:
         name = signal.Signals(number).name
-        runner.logger.info(f'{name}: saving a checkpoint after {meta["iter"]} iterations; --resume goes on from it')
-        runner.call_hook('save_stopped', meta=meta)
+        if any(isinstance(hook, SafeCheckpointHook) for hook in runner.hooks):
+            runner.logger.info(f'{name}: saving a checkpoint after {meta["iter"]} iterations; resume with --resume')
+            runner.call_hook('save_stopped', meta=meta)
+        else:
+            runner.logger.warning(
+                f'{name}: stopping after {meta["iter"]} iterations without a checkpoint, since the config has no '
+                'CheckpointHook'
+            )
         sys.exit(128 + number)
 
 
 def _outlive_signals(init: Callable[[int], None] | None, worker: int) -> None:
-    """Set up a process that loads data: it ends when the main process says so or is gone, and at no other's signal."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Set up a process that loads data: only the main process ends it, by a signal or by ending itself."""
+    for number in set(_SIGNALS) - {signal.SIGTERM}:
+        signal.signal(number, signal.SIG_IGN)
     if hasattr(signal, 'sigwaitinfo'):
-        # Before any other thread, which would get the signal.
+        # Before another thread starts, which would receive the signal.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         threading.Thread(target=_end_with_parent, daemon=True).start()
     if init is not None:
@@ -110,7 +119,7 @@ def _outlive_signals(init: Callable[[int], None] | None, worker: int) -> None:
 
 
 def _end_with_parent() -> None:
-    # The main process ends its workers by the signal that others send to stop the run.
+    # The main process ends its workers by the signal that others send to stop the whole run.
     while signal.sigwaitinfo({signal.SIGTERM}).si_pid != os.getppid():
         pass
     os._exit(0)

@@ -1,9 +1,10 @@
-"""The Runner, its loop, its checkpoints and its seeds."""
+"""The Runner, its training loops, checkpoints and random seeds."""
 
-from mmpretrain_inception.engine.runner.resumable_loop import ResumableTrainLoop
+from mmpretrain_inception.engine.runner.resumable_loop import IterationTrainLoop, ResumableTrainLoop
 from mmpretrain_inception.engine.runner.resumable_runner import ResumableFlexibleRunner, ResumableRunner
 
 __all__ = [
+    'IterationTrainLoop',
     'ResumableFlexibleRunner',
     'ResumableRunner',
     'ResumableTrainLoop',

@@ -1,4 +1,4 @@
-"""Batches that know which of the run they are."""
+"""Batches that know their number in the run."""
 
 from __future__ import annotations
 
@@ -8,21 +8,16 @@ from typing import Any, cast
 
 from torch.utils.data import DataLoader, Sampler
 
+from mmpretrain_inception.engine.runner.last_batch import rebuild
 from mmpretrain_inception.engine.runner.sample_fetcher import SampleFetcher
-
-# What a loader was made with, beside the dataset and its sampling.
-_SETTINGS = (
-    *('num_workers', 'collate_fn', 'pin_memory', 'timeout', 'worker_init_fn', 'multiprocessing_context', 'generator'),
-    *('prefetch_factor', 'persistent_workers', 'pin_memory_device', 'in_order'),
-)
 
 
 class NumberedBatch(list[int]):
-    """The indices of a batch, as torch hands them to whoever loads it, in a worker or not.
+    """The indices of a batch, as torch passes them to the process that loads it.
 
     Attributes:
-        key: What the random numbers of its images depend on: the run's seed, the epoch, the rank and the batch's
-            number in the epoch.
+        key: What the random numbers of its images depend on: the run's seed, the epoch, the rank and the number of the
+            batch in the epoch.
     """
 
     def __init__(self, indices: Iterable[int], key: tuple[int, ...]) -> None:
@@ -34,19 +29,19 @@ class NumberedBatch(list[int]):
 
 
 class NumberedBatchSampler(Sampler[NumberedBatch]):
-    """Numbers the batches of another sampler, and may leave out the first ones of an epoch.
+    """Numbers the batches of another batch sampler, and can skip the first ones of an epoch.
 
     Args:
-        batches: The sampler of batches, torch's or one of its kind.
+        batches: The batch sampler, torch's or one like it.
 
     Attributes:
-        first: Number of the batch that an epoch starts with. Those before it are not loaded. Defaults to 0.
-        key: Seed, epoch and rank, of which :class:`NumberedBatch` tells.
+        first: Number of the batch that the next epoch starts with. Earlier ones are not loaded. Defaults to 0.
+        key: Seed, epoch and rank, the first part of :attr:`NumberedBatch.key`.
     """
 
     def __init__(self, batches: Any) -> None:
         self.batches = batches
-        # Where mmengine looks for what it sets the epoch of and counts a batch's images by.
+        # Where mmengine looks for the sampler whose epoch it sets, and for the size of a batch.
         self.sampler = getattr(batches, 'sampler', None)
         self.batch_size = getattr(batches, 'batch_size', None)
         self.first = 0
@@ -61,14 +56,12 @@ class NumberedBatchSampler(Sampler[NumberedBatch]):
 
 
 def number_batches(loader: DataLoader) -> tuple[DataLoader, NumberedBatchSampler]:
-    """Return a loader whose batches are numbered, and what numbers them.
+    """Return a loader with the same settings whose batches are numbered, and the sampler that numbers them.
 
-    Its images' random numbers come from the batch's number. In all else it is as the other: a loader's sampler cannot
-    be exchanged, so that another is made with the same settings.
+    The random numbers of an image then come from the number of its batch.
     """
     dataset = cast('Any', loader.dataset)
-    # torch's protocol for loading a batch at once, which it looks for on the dataset itself.
+    # torch looks for this method on the dataset to load a batch at once.
     dataset.__getitems__ = SampleFetcher(dataset)
     batches = NumberedBatchSampler(loader.batch_sampler)
-    settings = {name: getattr(loader, name) for name in _SETTINGS}
-    return DataLoader(dataset, batch_sampler=batches, **settings), batches
+    return rebuild(loader, batches), batches

@@ -1,27 +1,37 @@
-"""Training by epochs, from any iteration on."""
+"""Training loops that can start from any iteration."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from mmengine.dist import get_rank
-from mmengine.runner import EpochBasedTrainLoop, Runner
+from mmengine.dist import get_rank, get_world_size
+from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 from torch.utils.data import DataLoader
 
+from mmpretrain_inception.engine.runner.last_batch import drop_single_image
 from mmpretrain_inception.engine.runner.numbered_batches import number_batches
 from mmpretrain_inception.engine.runner.seeds import seed_process
 from mmpretrain_inception.registry import LOOPS
-from mmpretrain_inception.utils.message_hub import BATCHES_DONE, BATCHES_PER_EPOCH, VALIDATED_EPOCH
+from mmpretrain_inception.utils.message_hub import (
+    BATCH_SIZE,
+    BATCHES_DONE,
+    BATCHES_PER_EPOCH,
+    DATASET_LENGTH,
+    VALIDATED_EPOCH,
+    WORLD_SIZE,
+)
 
 
 @LOOPS.register_module()
 class ResumableTrainLoop(EpochBasedTrainLoop):
-    """``EpochBasedTrainLoop`` that goes on from any checkpoint as if it had never stopped.
+    """``EpochBasedTrainLoop`` that resumes exactly, from any iteration.
 
-    mmengine's starts the epoch of a checkpoint anew, leaves out a validation that was due when the run was killed, and
-    goes on with other random numbers. Here an epoch starts at the batch that is next; what is due is validated first;
-    and all random numbers depend on the run's seed, the rank, and the iteration (in this process) or the epoch, the
-    batch and the position in it (in whoever loads an image), so that nothing has to be stored or drawn again.
+    mmengine's loop starts the epoch of a checkpoint again, skips a validation that was due when the run was killed, and
+    continues with other random numbers. This one continues with the next batch and validates first if that is due. All
+    random numbers depend on the seed, the rank, and the iteration (in this process) or the epoch, the batch and the
+    position in the batch (where an image is loaded), so that no state of a generator has to be saved.
+
+    A last batch of one image is dropped (:func:`drop_single_image`).
 
     Takes the arguments of mmengine's loop.
     """
@@ -29,15 +39,15 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
     def __init__(self, runner: Runner, dataloader: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(runner, dataloader, *args, **kwargs)
         self.dataloader: DataLoader
-        self.dataloader, self._batches = number_batches(self.dataloader)
+        self.dataloader, self._batches = number_batches(drop_single_image(self.dataloader))
+        self._max_iters = self._max_epochs * len(self.dataloader)
 
     def run(self) -> Any:
-        """Train, and validate where it is due."""
-        hub, length = self.runner.message_hub, len(self.dataloader)
-        if hub.runtime_info.get(BATCHES_PER_EPOCH, length) != length:
-            self.runner.logger.warning('an epoch has another number of batches than in the checkpoint: it starts anew')
-            hub.update_info(BATCHES_DONE, 0)
-        hub.update_info(BATCHES_PER_EPOCH, length)
+        """Train, and validate where that is due."""
+        hub = self.runner.message_hub
+        self._compare_position()
+        if self._epoch >= self._max_epochs and self.runner._resume:
+            _say_finished(self.runner, self._epoch, 'epochs')
         self.runner.call_hook('before_train')
         if not hub.runtime_info.get(BATCHES_DONE):
             self._validate_if_due()
@@ -48,7 +58,7 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
         return self.runner.model
 
     def run_epoch(self) -> None:
-        """Train on the batches of the epoch that are left."""
+        """Train on the remaining batches of the epoch."""
         hub, batches = self.runner.message_hub, self._batches
         batches.key = (self.runner.seed, self._epoch, get_rank())
         batches.first = hub.runtime_info.get(BATCHES_DONE, 0)
@@ -67,6 +77,26 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
         seed_process(self.runner.seed, self._iter, get_rank())
         super().run_iter(idx, data_batch)
 
+    def _compare_position(self) -> None:
+        """Start the epoch of a checkpoint anew if its batches were other ones; earlier versions noted their number."""
+        hub = self.runner.message_hub
+        layout = {
+            BATCHES_PER_EPOCH: len(self.dataloader),
+            BATCH_SIZE: self._batches.batch_size,
+            WORLD_SIZE: get_world_size(),
+            DATASET_LENGTH: len(self.dataloader.dataset),  # type: ignore[arg-type]
+        }
+        changed = [
+            f'{name} was {hub.get_info(name)} and is now {value}'
+            for name, value in layout.items()
+            if hub.runtime_info.get(name, value) != value
+        ]
+        if changed and hub.runtime_info.get(BATCHES_DONE):
+            self.runner.logger.warning(f'epoch {self._epoch + 1} starts anew: {", ".join(changed)}')
+            hub.update_info(BATCHES_DONE, 0)
+        for name, value in layout.items():
+            hub.update_info(name, value)
+
     def _validate_if_due(self) -> None:
         self._decide_current_val_interval()
         interval_over = self._epoch % self.val_interval == 0 or self._epoch == self._max_epochs
@@ -74,3 +104,36 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
         begun = self._epoch >= max(self.val_begin, 1)
         if self.runner.val_loop is not None and begun and interval_over and not validated:
             self.runner.val_loop.run()
+
+
+@LOOPS.register_module()
+class IterationTrainLoop(IterBasedTrainLoop):
+    """``IterBasedTrainLoop`` that drops a last batch of one image (:func:`drop_single_image`).
+
+    Takes the arguments of mmengine's loop.
+    """
+
+    def __init__(self, runner: Runner, dataloader: Any, *args: Any, **kwargs: Any) -> None:
+        if isinstance(dataloader, dict):
+            # As mmengine's loop does it.
+            apart = runner._randomness_cfg.get('diff_rank_seed', False)
+            dataloader = runner.build_dataloader(dataloader, seed=runner.seed, diff_rank_seed=apart)
+        super().__init__(runner, drop_single_image(dataloader), *args, **kwargs)
+
+    def run(self) -> Any:
+        """Train, and validate where that is due."""
+        if self._iter < self._max_iters or not self.runner._resume:
+            return super().run()
+        # mmengine would load all the batches of the finished run to skip them.
+        _say_finished(self.runner, self._iter, 'iterations')
+        for stage in ('before_train', 'after_train'):
+            self.runner.call_hook(stage)
+        return self.runner.model
+
+
+def _say_finished(runner: Runner, done: int, unit: str) -> None:
+    setting = 'max_epochs' if unit == 'epochs' else 'max_iters'
+    runner.logger.warning(
+        f'nothing is left to train: the checkpoint is that of {done} {unit}, as many as train_cfg.{setting} asks for; '
+        f'raise it to train longer'
+    )

@@ -1,84 +1,136 @@
-"""A Runner whose runs may be killed."""
+"""Runners whose training can be stopped at any moment and resumed exactly."""
 
 from __future__ import annotations
 
+from logging import FileHandler
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmengine.dist import broadcast_object_list, is_main_process
-from mmengine.hooks import CheckpointHook
-from mmengine.runner import BaseLoop, FlexibleRunner, Runner
+from mmengine.hooks import CheckpointHook, Hook
+from mmengine.logging import MMLogger
+from mmengine.runner import BaseLoop, EpochBasedTrainLoop, FlexibleRunner, IterBasedTrainLoop, Runner
+from mmpretrain.engine import VisualizationHook
 
 from mmpretrain_inception.engine.runner.atomic_backend import ATOMIC_LOCAL
 from mmpretrain_inception.engine.runner.checkpoint_files import newest_whole_checkpoint
+from mmpretrain_inception.engine.runner.resume_checks import check_resumable
+from mmpretrain_inception.engine.runner.work_dir_lock import lock_work_dir
 from mmpretrain_inception.errors import InputError
-from mmpretrain_inception.registry import RUNNERS
+from mmpretrain_inception.registry import HOOKS, LOOPS, RUNNERS, resolve
 
-_OURS = {
-    'CheckpointHook': 'mmpretrain_inception.SafeCheckpointHook',
-    'EpochBasedTrainLoop': 'mmpretrain_inception.ResumableTrainLoop',
+# What takes the place of exactly these classes, however a config spells them.
+_OUR_HOOKS: dict[type | None, str] = {
+    CheckpointHook: 'mmpretrain_inception.SafeCheckpointHook',
+    VisualizationHook: 'mmpretrain_inception.PredictionImageHook',
+}
+_OUR_LOOPS: dict[type | None, str] = {
+    EpochBasedTrainLoop: 'mmpretrain_inception.ResumableTrainLoop',
+    IterBasedTrainLoop: 'mmpretrain_inception.IterationTrainLoop',
 }
 
 
 class _Resumable(Runner if TYPE_CHECKING else object):  # type: ignore[misc]
     """What :class:`ResumableRunner` adds to either of mmengine's Runners."""
 
+    # The setting `param_scheduler`, which building the schedulers replaces; schedulers that are a step behind.
+    _schedules: Any = None
+    _behind: tuple[Any, ...] = ()
+    _trains = False
+
     def __init__(self, *args: Any, auto_scale_lr: dict[str, Any] | None = None, **kwargs: Any) -> None:
         auto_scale_lr = _scale_by_steps(auto_scale_lr, kwargs.get('optim_wrapper'))
         super().__init__(*args, auto_scale_lr=auto_scale_lr, **kwargs)
 
+    def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
+        """Build the logger; its file holds names that are not UTF-8 as escapes."""
+        logger = super().build_logger(*args, **kwargs)
+        for handler in logger.handlers:
+            if isinstance(handler, FileHandler) and handler.stream is not None:
+                handler.stream.reconfigure(errors='backslashreplace')
+        return logger
+
     def build_train_loop(self, loop: BaseLoop | dict[str, Any]) -> BaseLoop:
-        """Build a training loop; one by epochs is ``ResumableTrainLoop``."""
-        if isinstance(loop, dict) and 'type' not in loop and loop.get('by_epoch'):
-            loop = {'type': 'EpochBasedTrainLoop', **{key: loop[key] for key in loop if key != 'by_epoch'}}
-        return super().build_train_loop(_with_our_type(loop))
+        """Build a training loop: ``ResumableTrainLoop`` by epochs, ``IterationTrainLoop`` by iterations."""
+        self._schedules = self._schedules or self.param_schedulers
+        if isinstance(loop, dict) and 'type' not in loop and 'by_epoch' in loop:
+            kind = EpochBasedTrainLoop if loop['by_epoch'] else IterBasedTrainLoop
+            loop = {'type': kind, **{key: loop[key] for key in loop if key != 'by_epoch'}}
+        if isinstance(loop, dict) and 'by_epoch' not in loop:
+            loop = {**loop, 'type': _OUR_LOOPS.get(resolve(loop.get('type'), LOOPS), loop.get('type'))}
+        return super().build_train_loop(loop)
 
-    def register_default_hooks(self, hooks: dict[str, Any] | None = None) -> None:
-        """Register the default hooks; the one for checkpoints is ``SafeCheckpointHook``."""
-        hooks = {'checkpoint': dict(type='CheckpointHook', interval=1), **(hooks or {})}
-        super().register_default_hooks({name: _with_our_type(hook) for name, hook in hooks.items()})
+    def register_hook(self, hook: Hook | dict[str, Any], priority: Any = None) -> None:
+        """Register a hook; ours takes the place of mmengine's ``CheckpointHook`` and others of that name."""
+        if isinstance(hook, dict):
+            hook = {**hook, 'type': _OUR_HOOKS.get(resolve(hook.get('type'), HOOKS), hook.get('type'))}
+        super().register_hook(hook, priority)
 
-    def load_or_resume(self) -> None:
-        """Load or resume; without a file to resume from, from the newest in the work directory that is whole.
+    def train(self) -> Any:
+        """Train, while no other run may train in the work directory.
 
         Raises:
-            InputError: If all that the work directory holds are damaged.
+            InputError: If another run does.
+        """
+        with lock_work_dir(self.work_dir):
+            self._trains = True
+            self.dump_config()
+            return super().train()
+
+    def dump_config(self) -> None:
+        """Write the config to the work directory when training starts, and not when the Runner is built.
+
+        A test, or a run that is refused, would otherwise replace the config of the run that is training there.
+        """
+        if self._trains:
+            super().dump_config()
+
+    def load_or_resume(self) -> None:
+        """Load or resume; without a file to resume from, from the newest one in the work directory that is whole.
+
+        Raises:
+            InputError: If the work directory holds no checkpoint, or only damaged ones.
         """
         if self._resume and self._load_from is None and not self._has_loaded:
             self._load_from: str | None = self._newest_checkpoint()
         super().load_or_resume()
 
-    def resume(self, filename: str, *args: Any, **kwargs: Any) -> None:
-        """Go on from a checkpoint.
+    def resume(self, *args: Any, **kwargs: Any) -> None:
+        """Continue from a checkpoint.
 
         Raises:
-            InputError: If it cannot be read, or is of a run with another optimizer or other schedules.
+            InputError: If it cannot be read or does not fit this run: :func:`check_resumable`.
         """
-        try:
-            super().resume(filename, *args, **kwargs)
-        except InputError:
-            raise
-        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-            reason = ' '.join(str(error).split())[:160]
-            raise InputError(
-                f'{filename}: a checkpoint of a run with this config was expected, but this one does not fit '
-                f'({type(error).__name__}: {reason})'
-            ) from error
+        super().resume(*args, **kwargs)
+        for scheduler in self._behind:
+            scheduler.step()
+
+    def call_hook(self, fn_name: str, **kwargs: Any) -> None:
+        """Call the hooks; a checkpoint to resume from is checked before any hook changes it.
+
+        Both of mmengine's Runners show a checkpoint to the hooks before they take anything from it.
+
+        Raises:
+            InputError: If a checkpoint to resume from does not fit this run.
+        """
+        if fn_name == 'after_load_checkpoint' and self._resume and self._trains:
+            self._behind = check_resumable(self, kwargs['checkpoint'], self._schedules)
+        super().call_hook(fn_name, **kwargs)
 
     def save_checkpoint(
         self, out_dir: str, filename: str, *args: Any, backend_args: dict[str, Any] | None = None, **kwargs: Any
     ) -> None:
-        """Save a checkpoint, atomically where the folder is a local one.
+        """Save a checkpoint, atomically if the folder is a local one.
 
         Raises:
-            InputError: If it cannot be written. An older one of that name is then as it was.
+            InputError: If it cannot be written. An older one of that name is unchanged.
         """
         if backend_args is None and '://' not in str(out_dir):
             backend_args = dict(backend=ATOMIC_LOCAL)
         super().save_checkpoint(out_dir, filename, *args, backend_args=backend_args, **kwargs)
 
     def _newest_checkpoint(self) -> str:
-        # The main process alone looks, so that all resume from the same.
+        # Only the main process looks, so that all resume from the same one.
         found: list[Any] = [None, None]
         if is_main_process():
             try:
@@ -98,11 +150,11 @@ class _Resumable(Runner if TYPE_CHECKING else object):  # type: ignore[misc]
 
 @RUNNERS.register_module()
 class ResumableRunner(_Resumable, Runner):
-    """mmengine's ``Runner`` that loses nothing when it is killed, and goes on as if it had not been.
+    """mmengine's ``Runner`` that loses nothing when it is killed and resumes exactly, even after ``kill -9``.
 
-    Configs say ``runner_type='mmpretrain_inception.ResumableRunner'`` and keep mmengine's names for the rest: where
-    they ask for ``CheckpointHook`` or for training by epochs, they get ``SafeCheckpointHook`` and
-    ``ResumableTrainLoop``. It can go when mmengine writes checkpoints atomically and resumes within an epoch.
+    Configs set ``runner_type='mmpretrain_inception.ResumableRunner'`` and keep mmengine's names for the rest: where
+    they ask for ``CheckpointHook``, ``VisualizationHook`` or one of mmengine's training loops, they get ours. It can go
+    when mmengine writes checkpoints atomically and resumes within an epoch.
     """
 
 
@@ -110,8 +162,8 @@ class ResumableRunner(_Resumable, Runner):
 class ResumableFlexibleRunner(_Resumable, FlexibleRunner):
     """The same for mmengine's ``FlexibleRunner``, which sharded training needs.
 
-    mmengine 0.10.7's writes a wrong epoch into every checkpoint that ``save_best`` updates, from which resuming leaves
-    an epoch out.
+    mmengine 0.10.7 writes a wrong epoch into every checkpoint that ``save_best`` updates, so that resuming skips an
+    epoch.
     """
 
     def save_checkpoint(self, *args: Any, meta: dict[str, Any] | None = None, **kwargs: Any) -> None:
@@ -124,18 +176,12 @@ class ResumableFlexibleRunner(_Resumable, FlexibleRunner):
 
 
 class _Kept(dict[str, Any]):
-    """A dict whose values ``update`` leaves as they are."""
+    """A dict whose values ``update`` does not change."""
 
     def update(self, *args: Any, **kwargs: Any) -> None:
         """Add what is new."""
         for key, value in dict(*args, **kwargs).items():
             self.setdefault(key, value)
-
-
-def _with_our_type(config: Any) -> Any:
-    if isinstance(config, dict) and config.get('type') in _OURS:
-        return {**config, 'type': _OURS[config['type']]}
-    return config
 
 
 def _scale_by_steps(auto_scale_lr: dict[str, Any] | None, optim_wrapper: Any) -> dict[str, Any] | None:

@@ -7,7 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from mmpretrain_inception.errors import InputError
-from mmpretrain_inception.utils.message_hub import BATCHES_DONE, BATCHES_PER_EPOCH, VALIDATED_EPOCH
+from mmpretrain_inception.utils.message_hub import (
+    BATCH_SIZE,
+    BATCHES_DONE,
+    BATCHES_PER_EPOCH,
+    DATASET_LENGTH,
+    VALIDATED_EPOCH,
+    WORLD_SIZE,
+)
 from mmpretrain_inception.weights.files.content import without_objects
 
 # Parts, by their place in the checkpoint. All of them may be absent.
@@ -21,7 +28,7 @@ _FORMS: dict[str, tuple[type, ...]] = {
 # In the message hub: the counters of hooks and loops, and the checkpoints that they remove once there are better ones.
 _RUNTIME_FORMS: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(('epoch', 'iter', 'max_epochs', 'max_iters'), (int,)),
-    **dict.fromkeys((BATCHES_DONE, BATCHES_PER_EPOCH, VALIDATED_EPOCH), (int,)),
+    **dict.fromkeys((BATCHES_DONE, BATCHES_PER_EPOCH, BATCH_SIZE, WORLD_SIZE, DATASET_LENGTH, VALIDATED_EPOCH), (int,)),
     'keep_ckpt_ids': (list, tuple),
 }
 # What mmengine fills with a state dict, whose subclass it has to keep, or with tensors by the hundred.

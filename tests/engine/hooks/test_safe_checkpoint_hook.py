@@ -16,7 +16,8 @@ def kill():
 
 
 def files(folder):
-    return sorted(path.name for path in folder.iterdir() if path.is_file() and not path.name.endswith('.py'))
+    found = (path.name for path in folder.iterdir() if path.is_file())
+    return sorted(name for name in found if not name.startswith('.training.') and not name.endswith('.py'))
 
 
 def alter(path, **info):
@@ -129,3 +130,41 @@ def test_the_checkpoint_of_a_stop_goes_when_the_next_one_is_there(tmp_path):
     runner.train()
     assert {'iter_7.pth', 'epoch_1.pth'} <= set(seen)
     assert 'iter_7.pth' not in files(tmp_path)
+
+
+def test_a_new_run_moves_the_checkpoints_of_an_earlier_one_aside_and_says_so(tmp_path):
+    build(tmp_path).train()
+    (tmp_path / 'pretrained.pth').write_bytes(b'')
+    earlier = {path.name: path.read_bytes() for path in tmp_path.glob('*.pth')}
+    build(tmp_path, epochs=1).train()
+    (folder,) = tmp_path.glob('before_*')
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {
+        name: content for name, content in earlier.items() if name != 'pretrained.pth'
+    }
+    assert 'pretrained.pth' in files(tmp_path)
+    (log,) = [path for path in tmp_path.rglob('*.log') if 'moved' in path.read_text()]
+    assert f'checkpoints of an earlier run were moved to {folder}: best_toy_mean_epoch_' in log.read_text()
+
+
+def test_a_resumed_run_moves_nothing(tmp_path):
+    build(tmp_path, epochs=1).train()
+    build(tmp_path, epochs=2, resume=True).train()
+    assert not list(tmp_path.glob('before_*'))
+
+
+def test_a_run_resumed_from_elsewhere_moves_the_checkpoints_of_its_folder_aside(tmp_path):
+    for name in ('one', 'two'):
+        build(tmp_path / name, epochs=1).train()
+    runner = build(tmp_path / 'two', epochs=2, resume=True)
+    runner._load_from = str(tmp_path / 'one/epoch_1.pth')
+    runner.train()
+    assert len(list((tmp_path / 'two').glob('before_*/epoch_1.pth'))) == 1
+
+
+def test_a_run_that_starts_from_a_checkpoint_it_moves_has_loaded_it_before(tmp_path):
+    first = build(tmp_path, epochs=1)
+    first.train()
+    second = build(tmp_path, epochs=1)
+    second._load_from = str(tmp_path / 'epoch_1.pth')
+    second.train()
+    assert second.iter == 5

@@ -92,7 +92,7 @@ def test_an_epoch_of_another_length_starts_anew(tmp_path):
     torch.save(content, path)
     resumed = build(tmp_path, resume=True)
     resumed.train()
-    assert 'another number of batches' in logged(tmp_path)
+    assert 'epoch 1 starts anew: batches_per_epoch was 7 and is now 5' in logged(tmp_path)
     assert resumed.iter == 3 + 3 * 5
 
 
