@@ -142,7 +142,7 @@ def _check_schedulers(
         if not changed:
             continue
         if setting.get('convert_to_iter_based') and _is_scaled(own, before, scale):
-            before.update(_rescaled(before, scale))
+            before.update(_rescaled(before, own, scale))
             notes.append(f'{prefix} is scaled to {scale:.4g} times as many batches in an epoch')
         else:
             for key in changed:
@@ -167,9 +167,10 @@ def _is_scaled(own: dict[str, Any], before: dict[str, Any], scale: float) -> boo
     return scale != 1 and all(new == old or math.isclose(new, old * scale, rel_tol=1e-6) for new, old in steps)
 
 
-def _rescaled(before: dict[str, Any], scale: float) -> dict[str, int]:
+def _rescaled(before: dict[str, Any], own: dict[str, Any], scale: float) -> dict[str, int]:
     """Return the position in a schedule as steps of the new length."""
-    return {key: round(before[key] * scale) for key in ('last_step', '_global_step')}
+    position = round(before['_global_step'] * scale)
+    return dict(_global_step=position, last_step=max(min(position, own['end'] - 1) - own['begin'], -1))
 
 
 def _put_back(state: dict[str, Any]) -> bool:

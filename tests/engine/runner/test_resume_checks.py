@@ -48,7 +48,7 @@ def nothing(runner):
         (optimizer(momentum=0.5), r'optim_wrapper\.optimizer\.momentum is 0\.9 in .* and 0\.5'),
         (optimizer(nesterov=True), r'optim_wrapper\.optimizer\.nesterov is False in .* and True'),
         (other_optimizer(type='AdamW', lr=0.1), r'optim_wrapper\.optimizer\.type is one with dampening, lr, momentum'),
-        (groups, r'optim_wrapper\.optimizer parameter groups is 1 in .* and 6'),
+        (groups, r'optim_wrapper\.optimizer parameter groups is 1 in .* and 7'),
         (schedule(0, end=8), r'param_scheduler\[0\]\.end is 7 in the checkpoint and 8 in this run'),
         (schedule(0, start_factor=0.5), r'param_scheduler\[0\]\.start_factor is 0\.1 in .* and 0\.5'),
         (schedule(1, step_size=1), r'param_scheduler\[1\]\.step_size is 2 in .* and 1'),
