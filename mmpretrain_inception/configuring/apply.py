@@ -11,8 +11,8 @@ from mmengine.config import Config, ConfigDict
 from mmengine.hooks import EMAHook
 
 from mmpretrain_inception.configuring.config_file import get_at, set_at
+from mmpretrain_inception.configuring.datasets import innermost_datasets
 from mmpretrain_inception.configuring.ensemble import model_key
-from mmpretrain_inception.configuring.folder import innermost_datasets
 from mmpretrain_inception.configuring.plan import BF16, FP32, Plan, RunPlan, TestPlan, TrainPlan
 from mmpretrain_inception.errors import UsageError
 from mmpretrain_inception.registry import HOOKS, is_kind, resolve

@@ -13,6 +13,7 @@ from mmengine.fileio import list_from_file
 from mmpretrain.datasets import CustomDataset
 
 from mmpretrain_inception.configuring.config_file import get_at
+from mmpretrain_inception.configuring.datasets import innermost_datasets
 from mmpretrain_inception.datasets.file_list_dataset import list_classes
 from mmpretrain_inception.deploy.runtimes import read_contract
 from mmpretrain_inception.deploy.table import is_exported
@@ -94,29 +95,6 @@ def plan_folder(
         raise InputError(f'{root / "train"}: expected folders of at least two classes, got only {classes[0]}')
     splits = {dataset: SPLITS[phase] for phase, names in datasets.items() for dataset in names}
     return FolderData(str(root.absolute()), splits, classes)
-
-
-def innermost_datasets(cfg: Config, phase: str) -> list[str]:
-    """Return the dotted names of a phase's datasets, inside any wrappers (``RepeatDataset``, ``ConcatDataset``, ...).
-
-    Args:
-        cfg: The config.
-        phase: ``train``, ``val`` or ``test``.
-    """
-    return list(_inside(cfg, f'{phase}_dataloader.dataset'))
-
-
-def _inside(cfg: Config, key: str) -> Iterator[str]:
-    settings = get_at(cfg, key)
-    if not isinstance(settings, dict):
-        return
-    if isinstance(settings.get('dataset'), dict):
-        yield from _inside(cfg, f'{key}.dataset')
-    elif isinstance(settings.get('datasets'), (list, tuple)):
-        for position in range(len(settings['datasets'])):
-            yield from _inside(cfg, f'{key}.datasets.{position}')
-    else:
-        yield key
 
 
 def _folder_datasets(cfg: Config, phase: str, *, override: bool) -> Iterator[str]:

@@ -12,6 +12,7 @@ from mmengine.config import Config
 from mmpretrain_inception.configuring.checks import (
     check_accumulation,
     check_exported_options,
+    check_parts,
     check_sharding,
     check_shown,
     remark_on_checkpoints,
@@ -130,6 +131,7 @@ def make_plan(options: ConfigOptions, cfg: Config, machine: Machine) -> Plan:
         UsageError: If the options do not fit the config or each other.
         InputError: If the data or a checkpoint cannot be used.
     """
+    check_parts(cfg, options.config)
     if isinstance(options, TrainOptions):
         return plan_training(options, cfg, machine)
     if isinstance(options, TestOptions):

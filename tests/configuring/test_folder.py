@@ -13,7 +13,8 @@ from mmengine.registry import DATASETS
 from support import CONFIGS
 
 from mmpretrain_inception.configuring.apply import apply
-from mmpretrain_inception.configuring.folder import classes_of_checkpoints, innermost_datasets, plan_folder
+from mmpretrain_inception.configuring.datasets import innermost_datasets
+from mmpretrain_inception.configuring.folder import classes_of_checkpoints, plan_folder
 from mmpretrain_inception.configuring.plan import Plan
 from mmpretrain_inception.errors import InputError, UsageError
 
