@@ -134,7 +134,6 @@ def test_a_text_is_no_part_that_can_be_built(key, value):
     cfg = Config(dict(train_dataloader=dict(dataset=dict(type='RepeatDataset', dataset=dict(type='CIFAR10')))))
     check_parts(cfg, 'c.py')
     set_at(cfg, key, value)
-    with pytest.raises(
-        UsageError, match=rf'^c\.py: expected {key} to be a dict .*; values of --cfg-options'
-    ):
+    message = rf'^c\.py: expected {key} to be a dict .*; values of --cfg-options'
+    with pytest.raises(UsageError, match=message):
         check_parts(cfg, 'c.py')
