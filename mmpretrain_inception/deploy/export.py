@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
@@ -28,6 +27,7 @@ from mmpretrain_inception.deploy.runtimes import load_runtime
 from mmpretrain_inception.deploy.switch import switch_to_deploy
 from mmpretrain_inception.deploy.table import Backend, Precision
 from mmpretrain_inception.errors import InputError
+from mmpretrain_inception.utils.atomic_file import partial_files, partial_path
 from mmpretrain_inception.version import __version__
 
 # How many calibration batches int8 is compared on.
@@ -86,11 +86,15 @@ def export_model(
 def _folder_beside(path: Path) -> Iterator[Path]:
     """Create a temporary folder on the same disk as the file, and remove it with its contents."""
     try:
-        folder = tempfile.mkdtemp(prefix=f'.{path.name}.', dir=path.parent)
+        for left in partial_files(path.parent):
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+        folder = partial_path(path)
+        folder.mkdir()
     except OSError as error:
         raise InputError(f'{path} cannot be written: {error.strerror or error}') from error
     try:
-        yield Path(folder)
+        yield folder
     except OSError as error:
         raise InputError(f'{path} cannot be written: {error.strerror or error}') from error
     finally:

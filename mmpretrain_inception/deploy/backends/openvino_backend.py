@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from mmpretrain_inception.deploy.network import ExportedNetwork, trace
 from mmpretrain_inception.deploy.quantise import quantize
 from mmpretrain_inception.errors import InputError
 
+# Where the .xml keeps the sha256 of its .bin.
+_BIN_KEY = f'{KEY}_bin_sha256'
 # Weights that are stored as fp16, which halves the file. fp16's digits are more than bf16's.
 _HALVED = ('bf16', 'fp16')
 # What the device has to be able to, to compute in something narrower than fp32. What int8 leaves in floating point
@@ -44,7 +47,11 @@ def write(model: nn.Module, path: Path, contract: Contract, calibration: Sequenc
         layers = [(operation.get_type_name(), operation.get_friendly_name()) for operation in operations]
         converted = quantize(converted, calibration, layers)
     converted.set_rt_info(contract.to_json(), [KEY])
-    openvino.save_model(converted, path, compress_to_fp16=contract.precision in _HALVED)
+    halved = contract.precision in _HALVED
+    openvino.save_model(converted, path, compress_to_fp16=halved)
+    # The two files belong together: an export that is killed between their renames must not load.
+    converted.set_rt_info(_digest(path.with_suffix('.bin')), [_BIN_KEY])
+    openvino.save_model(converted, path, compress_to_fp16=halved)
 
 
 def read_contract(path: Path) -> Contract:
@@ -94,6 +101,14 @@ def _read(core: Any, path: Path) -> Any:
         if not part.is_file():
             raise InputError(f'{part}: expected the .xml and the .bin of an OpenVINO model, but it does not exist')
     try:
-        return core.read_model(path)
+        model = core.read_model(path)
     except RuntimeError as error:
         raise InputError(f'{path}: expected an undamaged OpenVINO file') from error
+    digest = model.get_rt_info([_BIN_KEY]).value if model.has_rt_info([_BIN_KEY]) else None
+    if model.has_rt_info([KEY]) and digest != _digest(path.with_suffix('.bin')):
+        raise InputError(f'{path}: {path.stem}.bin belongs to another export, or is damaged; export the model again')
+    return model
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

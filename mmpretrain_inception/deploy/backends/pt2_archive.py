@@ -26,7 +26,17 @@ _MEMBERS = re.compile(
     r'archive_format|archive_version|byteorder|\.data/(version|serialization_id))'
 )
 _RAW_TENSOR = re.compile(r'(weight|tensor)_\d+')
-_OPERATOR = re.compile(r'torch\.ops\.aten\.(?!from_file)\w+\.\w+|_operator\.(add|sub|mul|floordiv|getitem)')
+# What exported networks of this family consist of, name by name: the namespace also has operators that read and write
+# files (aten.save, aten.from_file).
+_OPERATORS = (
+    *('conv2d', 'convolution', 'linear', 'addmm', 'mm', 'matmul', 't', 'transpose', 'permute', 'batch_norm'),
+    *('relu', 'relu_', 'sigmoid', 'softmax', '_softmax', 'log_softmax', 'hardtanh', 'clamp', 'dropout', 'alias'),
+    *('max_pool2d', 'max_pool2d_with_indices', 'avg_pool2d', 'adaptive_avg_pool2d', '_adaptive_avg_pool2d', 'mean'),
+    *('add', 'add_', 'sub', 'mul', 'div', 'sqrt', 'rsqrt', 'sum', 'cat', 'stack', 'select', 'slice', 'unsqueeze'),
+    *('squeeze', 'flatten', 'view', 'reshape', 'contiguous', 'clone', 'expand', 'flip', 'to', '_to_copy', 'detach'),
+    *('_assert_tensor_metadata', 'sym_size', 'index_select', 'constant_pad_nd', 'pad', 'unbind', 'split', 'chunk'),
+)
+_OPERATOR = re.compile(rf'torch\.ops\.aten\.({"|".join(_OPERATORS)})\.\w+|_operator\.(add|sub|mul|floordiv|getitem)')
 # Symbols such as s77, numbers and arithmetic; nothing else in it can be called.
 _EXPRESSION = re.compile(r"([su\d\s+*()-]|Symbol\('[su]\d+'(, (positive|nonnegative|integer)=True)*\))*")
 _CONTAINERS = {None, 'builtins.tuple', 'builtins.list', 'builtins.dict'}

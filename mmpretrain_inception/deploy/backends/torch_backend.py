@@ -16,6 +16,7 @@ from mmpretrain_inception.deploy.contract import KEY, Contract
 from mmpretrain_inception.deploy.extras import quiet
 from mmpretrain_inception.deploy.network import ExportedNetwork, trace
 from mmpretrain_inception.errors import InputError
+from mmpretrain_inception.weights.files.rebuilt import RebuiltArchive
 
 _DTYPES = {'fp32': torch.float32, 'bf16': torch.bfloat16}
 _MEMBER = f'{KEY}.json'
@@ -70,7 +71,7 @@ def load(path: Path, contract: Contract, threads: int) -> Callable[[np.ndarray],
     try:
         with quiet():
             # Guards would be code from the file.
-            module = torch.export.load(BytesIO(content)).module(check_guards=False)
+            module = torch.export.load(_fresh(content)).module(check_guards=False)
     # The loader raises anything on a file of another version.
     except Exception as error:
         raise InputError(f'{path}: PyTorch {torch.__version__} cannot load it: {error}') from error
@@ -82,3 +83,9 @@ def load(path: Path, contract: Contract, threads: int) -> Callable[[np.ndarray],
             return module(torch.from_numpy(images)).numpy()
 
     return run
+
+
+def _fresh(content: bytes) -> BytesIO:
+    """Return an archive that torch's zip reader sees exactly as ``zipfile`` did when it was checked."""
+    with zipfile.ZipFile(BytesIO(content)) as archive:
+        return BytesIO(RebuiltArchive(archive, {name: name for name in archive.namelist()}).read())

@@ -75,6 +75,22 @@ def set_pickle(document):
 
 
 @pytest.mark.parametrize(
+    'target',
+    [
+        *('torch.ops.aten.save.default', 'torch.ops.aten.from_file.default', 'torch.ops.aten.relu_evil.default'),
+        *('torch.ops.prim.save.default', 'torch.ops.higher_order.cond', 'builtins.getattr', 'torch.ops.aten.relu'),
+    ],
+)
+def test_operators_that_are_not_on_the_list_are_refused(program, tmp_path, target):
+    def edit(document):
+        document['graph_module']['graph']['nodes'][0]['target'] = target
+
+    path = rewritten(program, tmp_path / 'm.pt2', in_document('models/model.json', edit))
+    with pytest.raises(InputError, match=f'got target = {target}'):
+        load_runtime(path)
+
+
+@pytest.mark.parametrize(
     ('member', 'edit', 'message'),
     [
         ('models/model.json', set_target, 'target = torch.hub.load'),
