@@ -4,10 +4,10 @@
         [--cold]
 
 It makes the folder in a temporary one (hard links of a few JPEG files of 500 x 375), and in every round starts a fresh
-process twice: with our dataset and, to compare, with mmpretrain's own. Each builds the loader as the Runner does, takes the first batch of 32, and reports the
-seconds from before the dataset is built (imports are not counted) and the memory of the process and its workers: the
-sum of their proportional set sizes, which counts what they share once. With ``--cold`` the system first forgets, before
-each start, what it knows of the disk, as after booting; that takes root. Linux only.
+process twice: with our dataset and, to compare, with mmpretrain's own. Each builds the loader as the Runner does, takes
+the first batch of 32, and reports the seconds from before the dataset is built (imports are not counted) and the memory
+of the process and its workers: the sum of their proportional set sizes, which counts what they share once. With
+``--cold`` the disk caches of the system are dropped before each start, as after booting; that takes root. Linux only.
 """
 
 from __future__ import annotations
