@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
+import mmengine.runner.checkpoint as mmengine_checkpoint
 import numpy as np
 from mmengine.dataset import Compose, default_collate
+from mmengine.model import PretrainedInit, update_init_info
 from mmpretrain.apis import FeatureExtractor, ImageClassificationInferencer
 from mmpretrain.apis.model import ModelHub
+from torch import nn
 
 from mmpretrain_inception.datasets import LoadImage
+from mmpretrain_inception.models import InceptionHead, InceptionV3
+from mmpretrain_inception.utils.modules import unwrap
+from mmpretrain_inception.weights import load_into, open_weights
 
 _MIM = Path(__file__).parent / '.mim'
 
@@ -21,6 +30,55 @@ def register_models() -> None:
     # Where a checkout cannot hold links (Windows without developer mode), names are not known, but all else works.
     if (_MIM / 'configs').is_dir():
         ModelHub.register_model_index(_MIM / 'model-index.yml', config_prefix=_MIM)
+
+
+def let_publishers_files_load() -> None:
+    """Make mmengine's ``load_checkpoint`` and ``Pretrained`` take our road for models that contain our backbone.
+
+    mmpretrain's ``get_model`` and inferencers, other projects' ``init_model`` and ``init_cfg`` call these. mmengine
+    would load what it can and go on, and would refuse its own Runner's checkpoints on torch >= 2.6 or, in a fork of
+    it, unpickle any object. For every other model they do what they did.
+    """
+    theirs = mmengine_checkpoint.load_checkpoint
+    ours = _on_our_road(theirs)
+    # Other modules may have imported the function by its name already.
+    for module in list(sys.modules.values()):
+        if getattr(module, '__dict__', {}).get('load_checkpoint') is theirs:
+            module.load_checkpoint = ours  # type: ignore[attr-defined]
+    PretrainedInit.__call__ = _initialising_ours(PretrainedInit.__call__)
+
+
+def _on_our_road(theirs: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(theirs)
+    def load_checkpoint(model: nn.Module, filename: str, *args: Any, **kwargs: Any) -> Any:
+        if not _has_ours(model):
+            return theirs(model, filename, *args, **kwargs)
+        loaded = load_into(unwrap(model), filename)
+        return dict(state_dict=loaded.state_dict, meta=loaded.meta)
+
+    return load_checkpoint
+
+
+def _initialising_ours(theirs: Callable[..., None]) -> Callable[..., None]:
+    @wraps(theirs)
+    def initialise(self: PretrainedInit, module: nn.Module) -> None:
+        if not _has_ours(module):
+            return theirs(self, module)
+        opened = open_weights(self.checkpoint)
+        if self.prefix is not None:
+            prefix = f'{self.prefix.removesuffix(".")}.'
+            inside = {name[len(prefix) :]: value for name, value in opened.tensors.items() if name.startswith(prefix)}
+            opened = replace(opened, tensors=inside, checkpoint={})
+        load_into(module, opened, new_classes=True)
+        if hasattr(module, '_params_init_info'):
+            update_init_info(module, init_info=self._get_init_info())
+        return None
+
+    return initialise
+
+
+def _has_ours(model: nn.Module) -> bool:
+    return any(isinstance(module, (InceptionV3, InceptionHead)) for module in model.modules())
 
 
 def let_pipelines_load() -> None:

@@ -2,7 +2,7 @@
 
 import argparse
 
-# As in mmpretrain_inception/weights, which is imported only after parsing.
+# As in mmpretrain_inception/weights, which takes seconds to import.
 SOURCES = ('auto', 'ours', 'backbone', 'torchvision', 'timm', 'mmpretrain', 'keras', 'pytorch-fid', 'torch-fidelity')
 TARGETS = ('ours', 'torchvision', 'timm')
 SUFFIXES = ('.pth', '.safetensors')
@@ -29,21 +29,17 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main() -> None:
-    """Read, check, convert, write."""
-    weights = load_weights(args.src, args.source)
-    check_whole(weights)
-    tensors = fold_input_range(weights.tensors) if args.fold_input_range else weights.tensors
-    write_weights(args.dst, from_ours(tensors, args.to), weights.kept_meta if args.to == 'ours' else None)
-    print(f'wrote {len(tensors)} tensors of {args.src} (scheme {weights.scheme}) to {args.dst}')
+    """Convert, and say what was written."""
+    print(convert(args.src, args.dst, args.source, args.to, args.fold_input_range))
 
 
 if __name__ == '__main__':
     parser = build_parser()
     args = parser.parse_args()
     if not args.dst.endswith(SUFFIXES):
-        parser.error(f'DST ends in {" or ".join(SUFFIXES)}, but {args.dst} came')
+        parser.error(f'DST: expected a name that ends in {" or ".join(SUFFIXES)}, got {args.dst}')
     # Imported after parsing: torch and mmpretrain take seconds.
+    from mmpretrain_inception.apis.convert import convert
     from mmpretrain_inception.cli import run_tool
-    from mmpretrain_inception.weights import check_whole, fold_input_range, from_ours, load_weights, write_weights
 
     run_tool(main)

@@ -20,7 +20,7 @@ from mmpretrain_inception.deploy import switch_to_deploy
 from mmpretrain_inception.engine.amp.bf16_optim_wrapper import BF16OptimWrapper
 from mmpretrain_inception.engine.hooks.compile_hook import set_freezing
 from mmpretrain_inception.engine.hooks.deploy_hook import store_convolutions
-from mmpretrain_inception.models.classifiers.ensemble import load_member
+from mmpretrain_inception.weights import load_into
 
 # Weight of the auxiliary loss, for publishers whose model has an auxiliary classifier but no loss.
 _AUX_WEIGHT = 0.4
@@ -30,7 +30,7 @@ def load_ours(cfg: Config, checkpoint: str | None) -> nn.Module:
     """Build the config's model, with the weights of a checkpoint or random ones."""
     model = get_model(cfg)
     if checkpoint is not None:
-        load_member(model, checkpoint)
+        load_into(model, checkpoint)
     return model
 
 

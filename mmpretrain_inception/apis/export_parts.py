@@ -17,9 +17,8 @@ from mmpretrain_inception.configuring.contract import classes_of_dataset, num_cl
 from mmpretrain_inception.deploy.contract import Contract
 from mmpretrain_inception.deploy.exported_classifier import RawImages
 from mmpretrain_inception.errors import InputError
-from mmpretrain_inception.models.classifiers.ensemble import load_member
 from mmpretrain_inception.registry import MODELS
-from mmpretrain_inception.weights import class_names
+from mmpretrain_inception.weights import class_names, load_into
 
 # Of each phase, so that an export can be repeated.
 _SEED = 0
@@ -44,7 +43,7 @@ def load_classifier(cfg: Config, checkpoint: str) -> tuple[BaseModel, tuple[str,
     settings = deepcopy(dict(cfg.model))
     settings.setdefault('data_preprocessor', deepcopy(cfg.get('data_preprocessor')))
     model = MODELS.build(settings)
-    named = (class_names(load_member(model, checkpoint)), classes_of_dataset(cfg))
+    named = (class_names(load_into(model, checkpoint).meta), classes_of_dataset(cfg))
     number = num_classes_of(cfg)
     fitting = [tuple(map(str, names)) for names in named if names and number in (None, len(names))]
     return model.eval(), next(iter(fitting), None)

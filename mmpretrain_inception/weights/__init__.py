@@ -1,32 +1,33 @@
-"""What publishers call the parameters of Inception V3, how to read their files safely, and how to write ours.
+"""Weights of every publisher: what they call the parameters, how their files are read, and how they fill a model.
 
-``load_weights(path)`` reads any published file and gives its parameters our names; ``fit_to_model(weights, model)``
-checks that they fill a model and returns the state dict to load.
+``load(source, model)`` is the one road: it opens a file, renames its parameters and checks that they fill the model.
+``to_ours`` and ``from_ours`` rename alone, ``open_weights`` reads alone, ``write_weights`` writes. This package imports
+no model.
 """
 
-from mmpretrain_inception.weights.convert import Weights, from_ours, load_weights, to_ours
+from mmpretrain_inception.weights.compare import Mismatch, compare, refuse_mismatch
+from mmpretrain_inception.weights.families.family import Scheme, Weights
 from mmpretrain_inception.weights.families.inception_v3.fold import fold_input_range
-from mmpretrain_inception.weights.families.inception_v3.schemes import SCHEMES, Scheme, detect_scheme
+from mmpretrain_inception.weights.families.inception_v3.schemes import SCHEMES
 from mmpretrain_inception.weights.files.opener import Opened, class_names, open_weights
 from mmpretrain_inception.weights.files.write import write_weights
-from mmpretrain_inception.weights.fit import Fit, Mismatch, compare, fit_to_model, refuse_mismatch
-from mmpretrain_inception.weights.whole import check_whole
+from mmpretrain_inception.weights.load import Loaded, load, load_into
+from mmpretrain_inception.weights.rename import detect_scheme, from_ours, to_ours
 
 __all__ = [
     'SCHEMES',
-    'Fit',
+    'Loaded',
     'Mismatch',
     'Opened',
     'Scheme',
     'Weights',
-    'check_whole',
     'class_names',
     'compare',
     'detect_scheme',
-    'fit_to_model',
     'fold_input_range',
     'from_ours',
-    'load_weights',
+    'load',
+    'load_into',
     'open_weights',
     'refuse_mismatch',
     'to_ours',

@@ -15,7 +15,7 @@ from torch import nn
 from mmpretrain_inception.deploy import switch_to_deploy
 from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.models.backbones.blocks import BasicConv2d
-from mmpretrain_inception.weights import compare, fit_to_model, to_ours
+from mmpretrain_inception.weights import Opened, compare, load
 
 REPARAMETERIZE = Path(mmpretrain.__file__).parent / '.mim/tools/model_converters/reparameterize_model.py'
 REPVGG = dict(
@@ -167,9 +167,9 @@ def test_mmpretrains_tool_writes_a_checkpoint_that_fills_a_model_built_with_depl
     images = torch.randn(2, 3, 75, 75)
     state_dict = torch.load(files[2], weights_only=True)['state_dict']
     deployed = make_classifier(backbone=dict(deploy=True)).eval()
-    fit = fit_to_model(to_ours(state_dict), deployed)
-    assert (fit.kept, fit.notes) == ((), ())
-    deployed.load_state_dict(fit.tensors)
+    fit = load(state_dict, deployed)
+    assert (fit.left_at_init, fit.notes) == ((), ())
+    deployed.load_state_dict(fit.state_dict)
     expected = logits(classifier, images)
     assert (logits(deployed, images) - expected).abs().max() < 1e-5 * expected.abs().max()
     # mmpretrain's way, through the names that its classifier asks the backbone to mend.
@@ -192,7 +192,7 @@ def test_a_file_of_the_other_form_is_refused_with_the_remedy(make_classifier, fi
         for deployed in (file_deployed, model_deployed)
     )
     with pytest.raises(InputError, match=rf'does not fill the model; .*\n{re.escape(remedy)}$'):
-        fit_to_model(to_ours(file.state_dict(), origin='a.pth'), model)
+        load(Opened(file.state_dict(), {}, {}, 'a.pth'), model)
 
 
 def test_the_bare_backbone_loads_its_deploy_form(make_classifier):

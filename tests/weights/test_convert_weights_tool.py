@@ -6,7 +6,8 @@ import torch
 from mmengine.logging import HistoryBuffer
 from torchvision.models import resnet50
 
-from mmpretrain_inception.weights import fold_input_range, load_weights, to_ours
+from mmpretrain_inception.weights import fold_input_range, open_weights, to_ours
+from mmpretrain_inception.weights.families.inception_v3.fid import is_fid
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def test_help_comes_in_under_a_second(convert):
     ('arguments', 'message'),
     [
         (('a.pth',), 'arguments are required: dst'),
-        (('a.pth', 'b.bin'), r'DST ends in .pth or .safetensors, but b.bin came'),
+        (('a.pth', 'b.bin'), 'DST: expected a name that ends in .pth or .safetensors, got b.bin'),
         (('a.pth', 'b.pth', '--to', 'keras'), "invalid choice: 'keras'"),
     ],
 )
@@ -60,7 +61,7 @@ def test_fold_is_written(convert, save, published, tmp_path):
 
     assert result.returncode == 0
     expected = fold_input_range(to_ours(published).tensors)
-    tensors = load_weights(tmp_path / 'folded.pth').tensors
+    tensors = open_weights(tmp_path / 'folded.pth').tensors
     assert list(tensors) == list(expected)
     assert all(torch.equal(tensors[name], expected[name]) for name in expected)
 
@@ -88,9 +89,10 @@ def test_converted_fid_weights_are_known_as_such(convert, save, published, tmp_p
 
     for name in ('ours.pth', 'ours.safetensors'):
         assert convert('fid.pth', name).returncode == 0
-        weights = load_weights(tmp_path / name)
+        opened = open_weights(tmp_path / name)
+        weights = to_ours(opened.tensors, meta=opened.meta)
         assert weights.scheme == 'ours'
-        assert weights.is_fid
+        assert is_fid(weights)
 
 
 class Creates:

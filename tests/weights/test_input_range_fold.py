@@ -3,7 +3,7 @@ import torch
 from torchvision.models import inception_v3
 
 from mmpretrain_inception.errors import InputError
-from mmpretrain_inception.weights import fit_to_model, fold_input_range, to_ours
+from mmpretrain_inception.weights import fold_input_range, load, to_ours
 
 FIRST = ('backbone.Conv2d_1a_3x3.conv.weight', 'backbone.Conv2d_1a_3x3.bn.running_mean')
 
@@ -21,7 +21,7 @@ def test_folded_weights_give_the_logits_of_torchvision_with_transform_input(torc
     peer.load_state_dict(state)
     folded = fold_input_range(to_ours(peer.state_dict()).tensors)
     ours = make_classifier().double()
-    ours.load_state_dict(fit_to_model(to_ours(folded), ours).tensors)
+    ours.load_state_dict(load(folded, ours).state_dict)
     images = torch.randn(2, 3, *size, dtype=torch.float64)
 
     with torch.no_grad():

@@ -8,7 +8,7 @@ from mmpretrain.registry import MODELS
 from torch.nn import functional
 from torchvision.models import inception_v3
 
-from mmpretrain_inception.weights import fit_to_model, load_weights
+from mmpretrain_inception.weights import load, load_into
 
 SIZE = 299
 TOLERANCES = {torch.float32: 1e-5, torch.float64: 1e-10}
@@ -66,8 +66,7 @@ def compute_ours(images, dtype, make_classifier):
 
     def compute(path, with_aux=False, **settings):
         model = make_classifier(with_aux=with_aux, **settings).to(dtype)
-        fit = fit_to_model(load_weights(path), model)
-        model.load_state_dict(fit.tensors, strict=not fit.kept)
+        load_into(model, path)
         state = model.state_dict()
         for earlier_settings, earlier_state, outputs in runs:
             if earlier_settings == settings and alike(state, earlier_state):
@@ -224,7 +223,7 @@ def test_fid_file_and_saved_module_give_pytorch_fid_features(
     # It has no argument for a file.
     monkeypatch.setattr(module, 'load_state_dict_from_url', lambda *args, **kwargs: torch.load(fid_file))
     peer = module.InceptionV3(resize_input=False, normalize_input=False).to(dtype).eval()
-    blocks = fit_to_model(load_weights(save(peer.state_dict())), make_classifier(**FID_POOLS).backbone).tensors
+    blocks = load(save(peer.state_dict()), make_classifier(**FID_POOLS).backbone).state_dict
     published = torch.load(fid_file)
 
     theirs = in_batches(lambda batch: (peer(batch)[0].flatten(1), None), images)
@@ -263,7 +262,7 @@ def test_another_pool_gives_other_logits(torchvision_model, make_classifier, sav
     logits = []
     for settings in ({}, pools):
         model = make_classifier(**settings)
-        model.load_state_dict(fit_to_model(load_weights(path), model).tensors)
+        load_into(model, path)
         logits.append(in_batches(call_ours(model), pixels[:2, :, ::3, ::3] / 128 - 1).logits)
 
     # Far above the tolerances, so that the tests of parity tell the pools apart.

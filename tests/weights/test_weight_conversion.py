@@ -3,7 +3,8 @@ import torch
 from torchvision.models import resnet50
 
 from mmpretrain_inception.errors import InputError
-from mmpretrain_inception.weights import detect_scheme, from_ours, load_weights, to_ours
+from mmpretrain_inception.weights import detect_scheme, from_ours, open_weights, to_ours
+from mmpretrain_inception.weights.families.inception_v3.fid import is_fid
 from mmpretrain_inception.weights.families.inception_v3.names import BRANCHES, DEPTH_ORDER, OURS
 
 FID_BLOCKS = {'Conv2d_1a_3x3': '0.0', 'Conv2d_4a_3x3': '1.1', 'Mixed_5b': '2.0', 'Mixed_6e': '2.7', 'Mixed_7c': '3.2'}
@@ -72,24 +73,47 @@ def test_sequences_of_pytorch_fid_become_layers(published):
     weights = to_ours({to_fid_module(name): tensor for name, tensor in chosen.items()})
 
     assert weights.scheme == 'pytorch-fid'
-    assert weights.is_fid
+    assert is_fid(weights)
     assert {name: id(tensor) for name, tensor in weights.tensors.items()} == {
         f'backbone.{name}': id(tensor) for name, tensor in chosen.items()
     }
 
 
-@pytest.mark.parametrize(('num_classes', 'is_fid'), [(1000, False), (1001, False), (1008, True)])
-def test_class_count_tells_the_network_of_fid(published, num_classes, is_fid):
-    published['fc.weight'] = torch.zeros(num_classes, 2048)
-
-    assert to_ours(published).num_classes == num_classes
-    assert to_ours(published).is_fid == is_fid
+def untrained(published):
+    """Weights that were never trained in PyTorch, as publishers' conversions from TensorFlow."""
+    return {name: t * 0 if name.endswith('num_batches_tracked') else t for name, t in published.items()}
 
 
-def test_a_users_own_1008_classes_are_not_taken_for_fid(published):
-    published['fc.weight'] = torch.zeros(1008, 2048)
+def with_classes(published, num_classes, keep_aux=False):
+    kept = {name: t for name, t in published.items() if keep_aux or not name.startswith('AuxLogits.')}
+    return {**kept, 'fc.weight': torch.zeros(num_classes, 2048), 'fc.bias': torch.zeros(num_classes)}
 
-    assert not to_ours({to_ours_by_hand(name): tensor for name, tensor in published.items()}).is_fid
+
+@pytest.mark.parametrize(('num_classes', 'expected'), [(1000, False), (1001, False), (1008, True)])
+def test_class_count_tells_the_network_of_fid(published, num_classes, expected):
+    weights = to_ours(untrained(with_classes(published, num_classes)))
+
+    assert weights.num_classes == num_classes
+    assert is_fid(weights) == expected
+
+
+@pytest.mark.parametrize(
+    'own',
+    [
+        lambda published: with_classes(published, 1008),
+        lambda published: untrained(with_classes(published, 1008, keep_aux=True)),
+        lambda published: {to_ours_by_hand(n): t for n, t in untrained(with_classes(published, 1008)).items()},
+        lambda published: {to_mmpretrain(n): t for n, t in untrained(with_classes(published, 1008)).items()},
+    ],
+    ids=['trained', 'with an auxiliary classifier', 'our names', 'names of mmpretrain'],
+)
+def test_a_users_own_1008_classes_are_not_taken_for_fid(published, own):
+    assert not is_fid(to_ours(own(published)))
+
+
+@pytest.mark.parametrize('name', ['pt_inception-2015-12-05-6726825d.pth', 'weights-inception-2015-12-05-6726825d.pth'])
+def test_the_published_file_of_fid_is_known_by_its_name(published, name):
+    assert is_fid(to_ours(with_classes(published, 1008), origin=f'/files/{name}'))
 
 
 def test_resnet_is_said_not_to_be_inception(save):
@@ -98,14 +122,14 @@ def test_resnet_is_said_not_to_be_inception(save):
     path = save({name: torch.zeros(1) for name in names}, 'resnet50.pth')
 
     with pytest.raises(InputError, match=r'resnet50\.pth is not Inception V3: only 2 of its 320 names .*conv1\.weight'):
-        load_weights(path)
+        to_ours(open_weights(path).tensors, origin=str(path))
 
 
 @pytest.mark.parametrize(
     ('source', 'message'),
     [
-        ('keras', r'it was to have the names of Keras, but has those of torchvision or timm'),
-        ('caffe', r"the source is one of auto, ours, .*torch-fidelity, but 'caffe' came"),
+        ('keras', r'it: expected the names of Keras, got those of torchvision or timm'),
+        ('caffe', r"expected one of auto, ours, .*torch-fidelity as the source, got 'caffe'"),
     ],
 )
 def test_wrong_source_is_refused(published, source, message):
@@ -128,7 +152,7 @@ def test_one_parameter_under_two_names_is_refused(published):
 def test_value_that_is_no_tensor_is_refused(published):
     published['fc.bias'] = [0.0] * 1000
 
-    with pytest.raises(InputError, match=r'^it: fc\.bias is a list, but a tensor was expected$'):
+    with pytest.raises(InputError, match=r'^it: fc\.bias: expected a tensor, got a list$'):
         to_ours(published, origin='it')
 
 
@@ -179,7 +203,7 @@ def test_ours_comes_back_bit_for_bit(randomise, make_classifier, target):
 
 
 def test_unknown_target_is_refused(published):
-    with pytest.raises(InputError, match="written for ours, torchvision, timm, but 'caffe' came"):
+    with pytest.raises(InputError, match="expected ours, torchvision, timm as the names to write, got 'caffe'"):
         from_ours(published, 'caffe')
 
 

@@ -2,66 +2,90 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from collections.abc import Sequence
+from typing import Any
 
 from mmengine.hooks import Hook
 from mmengine.model import BaseTTAModel
 from mmengine.runner import BaseLoop, Runner
+from torch import Tensor, nn
+from torch.distributed.fsdp import FullyShardedDataParallel as FSDP  # noqa: N817 - its usual name
 
-from mmpretrain_inception.engine.sharding import whole_state_dict
 from mmpretrain_inception.errors import InputError
-from mmpretrain_inception.models import EnsembleClassifier, InceptionHead, InceptionV3
+from mmpretrain_inception.models import EnsembleClassifier, InceptionV3
 from mmpretrain_inception.registry import HOOKS
 from mmpretrain_inception.utils.modules import unwrap
-from mmpretrain_inception.weights import fit_to_model, to_ours
-from mmpretrain_inception.weights.fit import check_network
+from mmpretrain_inception.weights import Loaded, Opened, load
+
+_EMA_PREFIX = 'module.'
 
 
 @HOOKS.register_module()
 class FitWeightsHook(Hook):
-    """Rename a checkpoint's parameters to ours, and stop where they do not fill the model.
+    """Rename a checkpoint's parameters to the model's, and stop where they do not fill it.
 
-    mmengine loads what it can and goes on. Here a checkpoint of any publisher is fitted to a model with our backbone:
-    everything in it has to be filled, but for an auxiliary classifier that the file does not have and, when training
-    starts from it, final layers of other classes.
+    mmengine loads what it can and goes on. With this hook, a checkpoint of any publisher has to fill every part of a
+    model that contains our backbone: a classifier, a detector or any other. Only an auxiliary classifier may be
+    missing and, when training starts from the file, layers that depend on the classes or lie outside the backbone.
 
     Raises:
-        ValueError: With the first few names, if the checkpoint does not fill the model.
+        ValueError: With the first few names, if the checkpoint does not fill the model or is of other classes.
     """
 
     # Before EMAHook, which takes the state dict as it finds it.
     priority = 'HIGH'
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Replace ``checkpoint['state_dict']`` by one that fits the model."""
-        model = unwrap(runner.model)
+        """Replace ``checkpoint['state_dict']`` by one that fills the model."""
+        model, origin = unwrap(runner.model), str(runner._load_from or 'the checkpoint')
         if isinstance(model, EnsembleClassifier):
-            raise InputError(
-                f'{runner._load_from}: an ensemble takes a file for each of its members, but load_from names one'
-            )
-        if not isinstance(getattr(model, 'backbone', None), InceptionV3):
+            raise InputError(f'{origin}: an ensemble takes one file for each member, but load_from names one file')
+        if not any(isinstance(module, InceptionV3) for module in model.modules()):
             return
-        resuming = runner._resume
-        starting = isinstance(runner._train_loop, BaseLoop) and not resuming
-        if starting and not isinstance(model.head, InceptionHead):
-            # Another head starts anew; the backbone itself sees to its part when mmengine loads it.
-            return
-        # mmengine takes a file without this key for a bare state dict.
-        state_dict = checkpoint['state_dict'] if 'state_dict' in checkpoint else dict(checkpoint)
-        origin = str(runner._load_from or 'the checkpoint')
-        if resuming and 'optimizer' not in checkpoint:
+        if runner._resume and 'optimizer' not in checkpoint:
             raise InputError(
-                f'{origin}: a checkpoint of a training run was expected, but it holds weights only; '
+                f'{origin}: expected the checkpoint of a training run, but it holds weights only; '
                 'start from them with --cfg-options load_from=FILE instead of --resume'
             )
-        weights = to_ours(state_dict, meta=checkpoint.get('meta'), origin=origin)
-        check_network(weights, model)
-        own = whole_state_dict(runner.model)
-        fit = fit_to_model(weights, own, new_classes=starting)
-        for note in fit.notes:
+        # A sharded model gives its whole state only through its wrapper.
+        target = runner.model if isinstance(runner.model, FSDP) else model
+        starting = isinstance(runner._train_loop, BaseLoop) and not runner._resume
+        opened = Opened({}, checkpoint.get('meta') or {}, checkpoint, origin)
+        loaded = load(opened, target, new_classes=starting, classes=_classes_of(runner))
+        for note in loaded.notes:
             runner.logger.info(note)
-        if isinstance(runner.model, BaseTTAModel) or cast('InceptionV3', model.backbone).deploy:
-            # mmpretrain's EMAHook would fill nothing of a wrapped model from it, and its reparameterize_model.py leaves
-            # it in the form of training; `state_dict` holds the average anyway.
-            checkpoint.pop('ema_state_dict', None)
-        checkpoint['state_dict'] = {**fit.tensors, **{name: own[name] for name in fit.kept}}
+        average = checkpoint.pop('ema_state_dict', None)
+        # A start takes the average, which `state_dict` holds. mmpretrain's EMAHook would fill nothing of a wrapped
+        # model from `ema_state_dict`, and its reparameterize_model.py leaves that in the form of training.
+        if average and not starting and not isinstance(runner.model, BaseTTAModel) and not _is_deployed(model):
+            checkpoint['ema_state_dict'] = _fitted_average(average, origin, target)
+        checkpoint['state_dict'] = _filled(loaded, target)
+
+
+def _fitted_average(average: dict[str, Any], origin: str, target: nn.Module) -> dict[str, Any]:
+    """Fit what EMAHook keeps beside the state dict: the parameters under a prefix, and a counter."""
+    tensors = {name[len(_EMA_PREFIX) :]: value for name, value in average.items() if name.startswith(_EMA_PREFIX)}
+    fitted = _filled(load(Opened({}, {}, dict(state_dict=tensors), f'{origin}: ema_state_dict'), target), target)
+    others = {name: value for name, value in average.items() if not name.startswith(_EMA_PREFIX)}
+    return {**others, **{f'{_EMA_PREFIX}{name}': value for name, value in fitted.items()}}
+
+
+def _filled(loaded: Loaded, target: nn.Module) -> dict[str, Tensor]:
+    """Return the whole state dict, which EMAHook expects, with the model's own tensors where the file has none."""
+    if not loaded.left_at_init:
+        return loaded.state_dict
+    return {**target.state_dict(), **loaded.state_dict}
+
+
+def _is_deployed(model: nn.Module) -> bool:
+    return any(module.deploy for module in model.modules() if isinstance(module, InceptionV3))
+
+
+def _classes_of(runner: Runner) -> Sequence[str] | None:
+    """Return the names of the classes of the data that the run is about."""
+    for loop in (runner._train_loop, runner._val_loop, runner._test_loop):
+        if isinstance(loop, BaseLoop):
+            metainfo = getattr(loop.dataloader.dataset, 'metainfo', None) or {}
+            classes = metainfo.get('classes')
+            return tuple(classes) if isinstance(classes, (list, tuple)) else None
+    return None

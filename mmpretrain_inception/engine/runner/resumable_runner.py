@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from logging import FileHandler
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.logging import MMLogger
-from mmengine.runner import BaseLoop, EpochBasedTrainLoop, FlexibleRunner, IterBasedTrainLoop, Runner
+from mmengine.runner import BaseLoop, CheckpointLoader, EpochBasedTrainLoop, FlexibleRunner, IterBasedTrainLoop, Runner
+from mmengine.runner.checkpoint import _load_checkpoint_to_model
 from mmpretrain.engine import VisualizationHook
 
 from mmpretrain_inception.engine.runner.atomic_backend import ATOMIC_LOCAL
@@ -18,6 +20,8 @@ from mmpretrain_inception.engine.runner.resume_checks import check_resumable
 from mmpretrain_inception.engine.runner.work_dir_lock import lock_work_dir
 from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.registry import HOOKS, LOOPS, RUNNERS, resolve
+from mmpretrain_inception.utils.modules import unwrap
+from mmpretrain_inception.weights import open_weights
 
 # What takes the place of exactly these classes, however a config spells them.
 _OUR_HOOKS: dict[type | None, str] = {
@@ -28,6 +32,24 @@ _OUR_LOOPS: dict[type | None, str] = {
     EpochBasedTrainLoop: 'mmpretrain_inception.ResumableTrainLoop',
     IterBasedTrainLoop: 'mmpretrain_inception.IterationTrainLoop',
 }
+
+
+# mmengine's FlexibleRunner leaves opening to its strategy, which knows schemes only.
+_SCHEME = 'mmpretrain_inception://'
+
+
+@CheckpointLoader.register_scheme(prefixes=_SCHEME)
+def load_from_weights(filename: str, map_location: Any = None) -> dict[str, Any]:
+    """Open a checkpoint of any format without running anything in it; mmengine calls it for our scheme.
+
+    Args:
+        filename: A file or address, after the scheme.
+        map_location: Not used: it is read on the CPU.
+
+    Raises:
+        InputError: If it cannot be read.
+    """
+    return open_weights(filename.removeprefix(_SCHEME)).checkpoint
 
 
 class _Resumable(Runner if TYPE_CHECKING else object):  # type: ignore[misc]
@@ -157,6 +179,34 @@ class ResumableRunner(_Resumable, Runner):
     when mmengine writes checkpoints atomically and resumes within an epoch.
     """
 
+    def load_checkpoint(
+        self,
+        filename: str,
+        map_location: Any = 'cpu',
+        strict: bool = False,
+        revise_keys: Sequence[tuple[str, str]] = ((r'^module.', ''),),
+    ) -> dict[str, Any]:
+        """Load a checkpoint of any format without running anything in it.
+
+        Args:
+            filename: A file or address.
+            map_location: Not used: it is read on the CPU and copied from there.
+            strict: Whether missing and unexpected names are errors. ``FitWeightsHook`` makes them errors before this.
+            revise_keys: Patterns to replace in names, and what to replace them by.
+
+        Returns:
+            The content of the file.
+
+        Raises:
+            InputError: If it cannot be read, or ``FitWeightsHook`` finds that it does not fill the model.
+        """
+        checkpoint = open_weights(filename).checkpoint
+        self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
+        _load_checkpoint_to_model(unwrap(self.model), checkpoint, strict, revise_keys=list(revise_keys))
+        self._has_loaded = True
+        self.logger.info(f'Load checkpoint from {filename}')
+        return checkpoint
+
 
 @RUNNERS.register_module()
 class ResumableFlexibleRunner(_Resumable, FlexibleRunner):
@@ -165,6 +215,22 @@ class ResumableFlexibleRunner(_Resumable, FlexibleRunner):
     mmengine 0.10.7 writes a wrong epoch into every checkpoint that ``save_best`` updates, so that resuming skips an
     epoch.
     """
+
+    def load_checkpoint(self, filename: str, *args: Any, **kwargs: Any) -> None:
+        """Load a checkpoint, opened as by :class:`ResumableRunner`.
+
+        Raises:
+            InputError: As there.
+        """
+        super().load_checkpoint(f'{_SCHEME}{filename}', *args, **kwargs)
+
+    def resume(self, filename: str, *args: Any, **kwargs: Any) -> None:
+        """Go on from a checkpoint, opened as by :class:`ResumableRunner`.
+
+        Raises:
+            InputError: As there.
+        """
+        super().resume(f'{_SCHEME}{filename}', *args, **kwargs)
 
     def save_checkpoint(self, *args: Any, meta: dict[str, Any] | None = None, **kwargs: Any) -> None:
         """Save a checkpoint with the epoch and the iteration of ``meta``, as ``Runner`` does.

@@ -25,6 +25,12 @@ from mmpretrain_inception.models.backbones.blocks import (
 )
 from mmpretrain_inception.models.backbones.stem import Stage, Stem
 from mmpretrain_inception.registry import MODELS
+from mmpretrain_inception.weights.families import Place
+from mmpretrain_inception.weights.rename import rename_in_place
+
+# Where a state dict has the backbone: in mmpretrain's classifier, or alone.
+_IN_CLASSIFIER = Place('backbone.', 'head.')
+_ALONE = Place('', None)
 
 # Layers whose maps `with_cp` does not keep. The stem holds the largest of the network: keeping those of every layer, or
 # only those of the pools, took a fifth more memory.
@@ -187,18 +193,13 @@ class InceptionV3(BaseModule):
         self.deploy = True
 
     def _checkpoint_filter(self, state_dict: dict[str, Any], prefix: str, *_: Any) -> None:
-        """Give the parameters of any publisher our names; mmpretrain's ``ImageClassifier`` calls it when it loads."""
-        # The weights package builds this class, hence the import here.
-        from mmpretrain_inception.weights.load_hooks import rename_for_classifier
-
-        rename_for_classifier(state_dict, prefix, self)
+        """Rename any publisher's parameters to ours; mmpretrain's ``ImageClassifier`` calls it when it loads."""
+        rename_in_place(state_dict, prefix, [f'backbone.{name}' for name in self.state_dict()], _IN_CLASSIFIER)
 
     def _rename_bare(self, state_dict: dict[str, Any], prefix: str, *_: Any) -> None:
-        """Do the same where the backbone stands alone, as with ``init_cfg=dict(type='Pretrained', ...)``."""
-        from mmpretrain_inception.weights.load_hooks import rename_for_backbone
-
+        """Rename them for a backbone that is loaded on its own."""
         if prefix == '':
-            rename_for_backbone(state_dict, self)
+            rename_in_place(state_dict, prefix, self.state_dict(), _ALONE)
 
     def _checked_indices(self, indices: list[int]) -> tuple[int, ...]:
         count = len(self.stages)

@@ -6,17 +6,15 @@ from collections.abc import Sequence
 from copy import deepcopy
 from typing import Any, cast
 
-from mmengine.logging import print_log
 from mmengine.model import BaseModel
-from mmengine.runner import CheckpointLoader
 from mmpretrain.models import ClsHead
 from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 
 from mmpretrain_inception.errors import InputError
-from mmpretrain_inception.models.backbones.inception_v3 import InceptionV3
 from mmpretrain_inception.models.classifiers.average import average_scores
 from mmpretrain_inception.registry import MODELS
+from mmpretrain_inception.weights import class_names, load_into
 
 
 @MODELS.register_module()
@@ -45,10 +43,7 @@ class EnsembleClassifier(BaseModel):
         sizes = {f'member {n}': getattr(member.head, 'num_classes', None) for n, member in enumerate(self.members, 1)}
         _refuse_other_classes({name: range(size) for name, size in sizes.items() if size})
         checkpoints = [member.get('checkpoint') for member in members]
-        # The weights package builds models, hence the import here.
-        from mmpretrain_inception.weights import class_names
-
-        metas = {name: load_member(member, name) for member, name in zip(self.members, checkpoints) if name}
+        metas = {name: load_into(member, name).meta for member, name in zip(self.members, checkpoints) if name}
         named = {name: class_names(meta) for name, meta in metas.items()}
         _refuse_other_classes({name: classes for name, classes in named.items() if classes})
 
@@ -81,39 +76,6 @@ def _build(model: dict[str, Any], data_preprocessor: dict[str, Any] | None) -> n
     model = deepcopy(dict(model))
     model.setdefault('data_preprocessor', deepcopy(data_preprocessor))
     return MODELS.build(model)
-
-
-def load_member(model: nn.Module, checkpoint: str) -> dict[str, Any]:
-    """Load a file into a classifier, which it has to fill.
-
-    Args:
-        model: mmpretrain's classifier.
-        checkpoint: File or address; with our backbone of any publisher, else in the model's own names.
-
-    Returns:
-        The plain metadata of the file.
-
-    Raises:
-        InputError: If the file cannot be read safely or does not fill the model.
-    """
-    # The weights package builds models, hence the import here.
-    from mmpretrain_inception.weights import compare, fit_to_model, refuse_mismatch, to_ours
-
-    content = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
-    meta = content.get('meta') or {}
-    # mmengine takes a file without this key for a bare state dict.
-    tensors = content.get('state_dict', content)
-    own = model.state_dict()
-    if isinstance(getattr(model, 'backbone', None), InceptionV3):
-        fit = fit_to_model(to_ours(tensors, meta=meta, origin=checkpoint), model)
-        for note in fit.notes:
-            print_log(note, logger='current')
-        tensors = {**fit.tensors, **{name: own[name] for name in fit.kept}}
-    else:
-        refuse_mismatch(checkpoint, compare(tensors, own))
-    model.load_state_dict(tensors)
-    print_log(f'Load checkpoint from {checkpoint}', logger='current')
-    return meta
 
 
 def _refuse_other_classes(classes: dict[str, Sequence[Any]]) -> None:

@@ -121,7 +121,6 @@ class InceptionHead(LinearClsHead):
         self.aux_in_channels = aux_in_channels
         self.aux_weight = aux_weight
         self.AuxLogits = InceptionAux(aux_in_channels, num_classes, norm_cfg, aux_fc_norm) if with_aux else None
-        self._register_load_state_dict_pre_hook(self._fit_classes)
 
     def pre_logits(self, feats: Sequence[Tensor]) -> Tensor:
         """Return the pooled features, (N, in_channels), after dropout."""
@@ -188,12 +187,6 @@ class InceptionHead(LinearClsHead):
     def switch_to_deploy(self) -> None:
         """Drop the auxiliary classifier, which does not run in evaluation; a second call does nothing."""
         self.AuxLogits = None
-
-    def _fit_classes(self, state_dict: dict[str, Any], prefix: str, *_: Any) -> None:
-        # The weights package builds this class, hence the import here.
-        from mmpretrain_inception.weights.load_hooks import fit_classes
-
-        fit_classes(state_dict, prefix, self.state_dict())
 
     def _aux_map(self, feats: Sequence[Tensor]) -> Tensor:
         expected = f'the auxiliary classifier expects a map of {self.aux_in_channels} channels before the last output'

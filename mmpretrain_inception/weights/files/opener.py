@@ -18,6 +18,7 @@ from torch import Tensor
 
 from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.weights.files.archive import ZIP_START, open_archive
+from mmpretrain_inception.weights.files.containers import find_state_dict
 from mmpretrain_inception.weights.files.download import download, is_address
 from mmpretrain_inception.weights.files.form import check_form, tidy
 from mmpretrain_inception.weights.files.keras_file import MEMBER, read_h5, read_keras_archive
@@ -32,8 +33,6 @@ MAX_BYTES = 2**32
 _H5_START = b'\x89HDF\r\n\x1a\n'
 # torch.save's format before torch 1.6: a bare pickle of protocol 2 or later.
 _PICKLE_START = b'\x80'
-# Where training scripts keep the parameters: mmengine and timm, torchvision's references.
-_STATE_KEYS = ('state_dict', 'model')
 _META_DEPTH = 6
 _OMITTED = object()
 
@@ -154,7 +153,8 @@ def _open(place: str, origin: str) -> Opened:
     meta = _plain(checkpoint.get('meta'), _META_DEPTH)
     meta = meta if isinstance(meta, dict) else {}
     # mmengine takes a file without this key for a bare state dict.
-    whole = checkpoint if 'state_dict' in checkpoint else dict(state_dict=tensors, meta=meta)
+    others = {} if any(isinstance(value, Tensor) for value in checkpoint.values()) else checkpoint
+    whole = checkpoint if 'state_dict' in checkpoint else {**others, 'state_dict': tensors, 'meta': meta}
     return Opened(tensors, meta, whole, origin)
 
 
@@ -179,7 +179,7 @@ def _reader(file: BinaryIO, origin: str) -> Reader:
 
 
 def _state_dict(checkpoint: dict[str, Any], origin: str) -> dict[str, Tensor]:
-    inner = next((checkpoint[key] for key in _STATE_KEYS if isinstance(checkpoint.get(key), dict)), checkpoint)
+    inner = find_state_dict(checkpoint)[1]
     for name, value in inner.items():
         if not isinstance(name, str) or not isinstance(value, Tensor):
             kind = type(value).__name__

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from mmpretrain_inception import InceptionV3
-from mmpretrain_inception.weights import fit_to_model, to_ours
+from mmpretrain_inception.weights import load
 
 ALL = (0, 1, 2, 3, 4)
 # Side of the image, options, strides and sides of the maps, smallest side.
@@ -153,13 +153,13 @@ def test_every_parameter_gets_a_gradient(make_backbone, without_gradient, size, 
 def test_checkpoint_of_a_variant_is_loaded_whole(make_classifier, randomise, options):
     trained = randomise(make_classifier(backbone=options, head=dict(aux_fc_norm=False)))
     other = make_classifier(backbone=options, head=dict(aux_fc_norm=False))
-    fit = fit_to_model(to_ours(trained.state_dict()), other)
-    assert fit.kept == ()
-    other.load_state_dict(fit.tensors)
+    fit = load(trained.state_dict(), other)
+    assert fit.left_at_init == ()
+    other.load_state_dict(fit.state_dict)
     for name, tensor in other.state_dict().items():
         assert torch.equal(tensor, trained.state_dict()[name]), name
 
 
 def test_weights_with_another_stem_are_refused(make_classifier):
     with pytest.raises(ValueError, match=r'missing: backbone.Conv2d_1a_7x7.*not in the model: backbone.Conv2d_1a_3x3'):
-        fit_to_model(to_ours(make_classifier().state_dict()), make_classifier(backbone=dict(stem='7x7')))
+        load(make_classifier().state_dict(), make_classifier(backbone=dict(stem='7x7')))

@@ -1,1 +1,27 @@
 """Inception V3: its names, its publishers' names, and the folding of its input range."""
+
+from mmpretrain_inception.weights.families.family import Family
+from mmpretrain_inception.weights.families.inception_v3.fid import FID_META, check_fid, is_fid
+from mmpretrain_inception.weights.families.inception_v3.names import (
+    AUX_PREFIX,
+    FINAL_LAYERS,
+    INPUT_KERNELS,
+    LAYERS,
+    OURS,
+    VARIANTS,
+)
+from mmpretrain_inception.weights.families.inception_v3.schemes import SCHEMES
+
+INCEPTION_V3 = Family(
+    title='Inception V3',
+    order=OURS,
+    variants=VARIANTS,
+    schemes=SCHEMES,
+    layers=LAYERS,
+    final_layers=FINAL_LAYERS,
+    auxiliary=AUX_PREFIX,
+    input_kernels=INPUT_KERNELS,
+    is_special=is_fid,
+    check_special=check_fid,
+    special_meta=FID_META,
+)

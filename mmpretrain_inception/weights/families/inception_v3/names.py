@@ -1,8 +1,8 @@
-"""What the parameters of Inception V3 are called, as data.
+"""The names of Inception V3's parameters, as data.
 
 ``CONVOLUTIONS`` lists the 94 units of convolution and batch norm in the order in which torchvision, Keras and this
-package construct them. Keras numbers its layers in that order (``conv2d``, ``conv2d_1``, ...), so a position in this
-tuple is all that its names say.
+package construct them. Keras numbers its layers in that order (``conv2d``, ``conv2d_1``, ...), so its names say no more
+than a position in this tuple.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ BRANCHES: dict[str, tuple[str, ...]] = {
 
 CONVOLUTIONS = (*STEM, *(f'{block}.{branch}' for block, kind in BLOCKS.items() for branch in BRANCHES[kind]))
 
-# Keras 3 numbers the layers inside `.weights.h5` and `.keras` by their depth in the graph. The order in which the
-# convolutions of each kind of block come there, as positions in BRANCHES; the same in Keras 3.0.5, 3.3.3 and 3.15.1.
+# Keras 3 numbers the layers inside `.weights.h5` and `.keras` by their depth in the graph. This is the order of the
+# convolutions of each kind of block there, as positions in BRANCHES; it is the same in Keras 3.0.5, 3.3.3 and 3.15.1.
 DEPTH_ORDER: dict[str, tuple[int, ...]] = {
     'A': (3, 1, 4, 0, 2, 5, 6),
     'B': (1, 2, 0, 3),
@@ -75,8 +75,20 @@ OURS = (
     *(f'{AUX_PREFIX}{name}' for name in AUX),
 )
 
-# What `switch_to_deploy` makes of a batch norm.
-FOLDED = tuple(f'backbone.{convolution}.conv.bias' for convolution in CONVOLUTIONS)
+# Names that options of the network add: the 7x7 stem, an auxiliary classifier without batch norm in its last
+# convolution, and the biases of the deploy form.
+_STEM_7X7 = 'Conv2d_1a_7x7'
+VARIANTS = (
+    *(f'backbone.{_STEM_7X7}.{name}' for name in UNIT),
+    f'{AUX_PREFIX}conv1.conv.bias',
+    *(f'backbone.{convolution}.conv.bias' for convolution in (_STEM_7X7, *CONVOLUTIONS)),
+)
+
+# All layers of the backbone, in the order of the call; a model has one of the two stems.
+LAYERS = (_STEM_7X7, *STEM, *BLOCKS)
+
+# The first layer's kernel, whose second axis is the image's channels.
+INPUT_KERNELS = (f'backbone.{STEM[0]}.conv.weight', f'backbone.{_STEM_7X7}.conv.weight')
 
 
 def keras_depth_order() -> tuple[int, ...]:

@@ -1,0 +1,270 @@
+"""Rename parameters: from any publisher's names to ours and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from mmpretrain_inception.errors import InputError
+from mmpretrain_inception.utils.wording import list_some
+from mmpretrain_inception.weights.families import FAMILIES, INCEPTION_V3, Family, Scheme
+from mmpretrain_inception.weights.families.family import Place, Weights, count_prefixes, most_common
+from mmpretrain_inception.weights.families.inception_v3.schemes import ALIASES
+
+TARGETS = ('ours', 'torchvision', 'timm')
+
+# torchvision and timm construct the auxiliary classifier where they call it, before these layers.
+_AFTER_AUX = ('backbone.Mixed_7', 'head.fc.')
+# Parts of names that wrappers add: data-parallel training, torch.compile, FSDP and activation checkpointing.
+_WRAPPERS = frozenset(('module', '_orig_mod', '_fsdp_wrapped_module', '_checkpoint_wrapped_module'))
+# A counter that torch's averaged models keep beside the parameters.
+_COUNTERS = frozenset(('n_averaged',))
+
+
+class Recognised(NamedTuple):
+    """How a file names a network's parameters.
+
+    Attributes:
+        family: The network.
+        scheme: Whose names they are.
+        prefix: What stands before all of them, e.g. ``model.``.
+        hits: How many names are recognised.
+    """
+
+    family: Family
+    scheme: Scheme
+    prefix: str
+    hits: int
+
+
+def recognise(names: Iterable[str], origin: str = 'the state dict', source: str = 'auto') -> Recognised | None:
+    """Find the network, the scheme and the prefix by which most names are the network's; None if no name is.
+
+    Args:
+        names: The names in the file.
+        origin: The file, for messages. Defaults to ``'the state dict'``.
+        source: Only consider this scheme. Defaults to ``'auto'``: all of them.
+
+    Raises:
+        InputError: If the file holds the network several times.
+    """
+    listed = list(names)
+    best: Recognised | None = None
+    for family in FAMILIES:
+        for scheme in family.schemes.values():
+            if source not in ('auto', scheme.name):
+                continue
+            counts = count_prefixes(listed, family.their_names[scheme.name])
+            prefixes = most_common(counts)
+            if not prefixes or (best and _rank(counts[prefixes[0]], prefixes[0]) <= _rank(best.hits, best.prefix)):
+                continue
+            if len(prefixes) > 1 and 2 * counts[prefixes[0]] > len(family.order):
+                raise InputError(
+                    f'{origin} holds {family.title} {len(prefixes)} times, under {list_some(prefixes)}; '
+                    'save the state dict of one of them'
+                )
+            best = Recognised(family, scheme, prefixes[0], counts[prefixes[0]])
+    return best
+
+
+def require(found: Recognised | None, names: Sequence[str], origin: str) -> Recognised:
+    """Return ``found``, or refuse names of which fewer than half are a network's.
+
+    Args:
+        found: What :func:`recognise` returned.
+        names: The names in the file.
+        origin: The file, for the message.
+
+    Raises:
+        InputError: If ``found`` is None or explains too few names.
+    """
+    count = 0 if found is None else found.hits
+    inside = [name for name in names if found is None or name.startswith(found.prefix)]
+    if found is None or 2 * count <= len(inside):
+        titles = ' or '.join(family.title for family in FAMILIES)
+        raise InputError(
+            f'{origin} is not {titles}: only {count} of its {len(names)} names are known '
+            f'(its first names: {", ".join(names[:3]) or "none"})'
+        )
+    return found
+
+
+def detect_scheme(names: Iterable[str], origin: str = 'the state dict') -> Scheme:
+    """Return the publisher's scheme of a file's names.
+
+    Args:
+        names: The names in the file.
+        origin: The file, for the message. Defaults to ``'the state dict'``.
+
+    Raises:
+        InputError: If fewer than half of the names are a network's that this package knows.
+    """
+    listed = list(names)
+    return require(recognise(listed, origin), listed, origin).scheme
+
+
+def to_ours(
+    tensors: Mapping[str, Tensor],
+    source: str = 'auto',
+    meta: Mapping[str, Any] | None = None,
+    origin: str = 'the state dict',
+) -> Weights:
+    """Give the parameters of a state dict our names and our order.
+
+    Keras's batch norm has no scale, and neither Keras nor old PyTorch files count batches: where no batch norm of the
+    file has them, a scale of 1 and a count of 0 are added.
+
+    Args:
+        tensors: A state dict with any publisher's names, behind any prefix such as Lightning's ``model.``.
+        source: Whose names they are: a key of ``SCHEMES`` or ``ALIASES``. Defaults to ``'auto'``: the names tell.
+        meta: Metadata to keep. Defaults to none.
+        origin: The file, for messages. Defaults to ``'the state dict'``.
+
+    Raises:
+        InputError: If the network is not one that this package knows, or the names are not ``source``'s, or two names
+            mean the same parameter, or a value is not a tensor.
+    """
+    bare = unwrapped(tensors, origin)
+    found = _named(source, bare, origin)
+    inside = {name[len(found.prefix) :]: tensor for name, tensor in bare.items() if name.startswith(found.prefix)}
+    ours = _our_names(inside, found)
+    renamed = {ours[name]: tensor for name, tensor in inside.items()}
+    for name, value in inside.items():
+        if not isinstance(value, Tensor):
+            raise InputError(f'{origin}: {name}: expected a tensor, got a {type(value).__name__}')
+    positions = found.family.positions
+    last = len(positions)
+    ordered = dict(sorted(with_whole_norms(renamed).items(), key=lambda item: positions.get(item[0], last)))
+    left_out = tuple(name for name in bare if not name.startswith(found.prefix))
+    return Weights(ordered, found.scheme.name, dict(meta or {}), origin, left_out)
+
+
+def rename_in_place(state_dict: dict[str, Any], prefix: str, own: Iterable[str], place: Place) -> None:
+    """Give parameters the names that a module has for them; leave them as they are where they are not recognised.
+
+    Args:
+        state_dict: A state dict with any names. It is changed.
+        prefix: Prefix of the module's names in it; other names stay.
+        own: The module's names. If the state dict has as many of these as it has of a publisher's, it stays.
+        place: Where the module keeps the network.
+
+    Raises:
+        InputError: As :func:`to_ours`.
+    """
+    inside = {name[len(prefix) :]: value for name, value in state_dict.items() if name.startswith(prefix)}
+    own_count = len(inside.keys() & set(own))
+    if own_count == len(inside):
+        return
+    found = recognise(inside)
+    if found is None or found.hits <= own_count or 2 * found.hits <= len(inside):
+        return
+    for name in inside:
+        del state_dict[prefix + name]
+    state_dict.update({prefix + place.of(name): value for name, value in to_ours(inside).tensors.items()})
+
+
+def with_whole_norms(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return a state dict with what none of its batch norms has: a scale of 1, a count of batches of 0.
+
+    What only some of them lack is left missing.
+
+    Args:
+        tensors: The state dict, under our names.
+    """
+    whole = dict(tensors)
+    means = {name: mean for name, mean in tensors.items() if name.endswith('bn.running_mean')}
+    if not any(name.endswith('bn.weight') for name in tensors):
+        whole |= {name.replace('running_mean', 'weight'): torch.ones_like(mean) for name, mean in means.items()}
+    if not any(name.endswith('bn.num_batches_tracked') for name in tensors):
+        whole |= {name.replace('running_mean', 'num_batches_tracked'): torch.tensor(0) for name in means}
+    return whole
+
+
+def from_ours(tensors: Mapping[str, Tensor], target: str) -> dict[str, Tensor]:
+    """Give our parameters the names and the order of a publisher's ``state_dict()``.
+
+    Args:
+        tensors: A state dict with our names.
+        target: ``'ours'``, ``'torchvision'`` or ``'timm'``. The latter two are the same; timm's model takes an
+            auxiliary classifier only with ``aux_logits=True``.
+
+    Raises:
+        InputError: If ``target`` is none of them.
+    """
+    if target not in TARGETS:
+        raise InputError(f'expected {", ".join(TARGETS)} as the names to write, got {target!r}')
+    if target == 'ours':
+        return dict(tensors)
+    prefixes = INCEPTION_V3.schemes['torchvision'].prefixes
+    return {_their_name(name, prefixes): tensors[name] for name in sorted(tensors, key=_their_position)}
+
+
+def unwrapped(tensors: Mapping[str, Any], origin: str = 'the state dict') -> dict[str, Any]:
+    """Return a state dict without what wrappers add to its names: ``module.``, ``_orig_mod.`` and others.
+
+    Args:
+        tensors: The state dict.
+        origin: The file, for the message. Defaults to ``'the state dict'``.
+
+    Raises:
+        InputError: If two names mean the same parameter.
+    """
+    bare = {
+        '.'.join(part for part in str(name).split('.') if part not in _WRAPPERS): value
+        for name, value in tensors.items()
+        if name not in _COUNTERS
+    }
+    missing = sum(name not in _COUNTERS for name in tensors) - len(bare)
+    if missing:
+        raise InputError(f'{origin} holds {missing} parameters under two names each')
+    return bare
+
+
+def _rank(hits: int, prefix: str) -> tuple[int, int]:
+    """Return what the better of two explanations of a file has more of: the shorter prefix leaves less unexplained."""
+    return hits, -len(prefix)
+
+
+def _named(source: str, names: Mapping[str, Any], origin: str) -> Recognised:
+    """Return the scheme that the user named, if the file is written in it."""
+    listed = list(names)
+    found = require(recognise(listed, origin), listed, origin)
+    if source == 'auto':
+        return found
+    name = ALIASES.get(source, source)
+    if name not in found.family.schemes:
+        known = ('auto', *found.family.schemes, *ALIASES)
+        raise InputError(f'expected one of {", ".join(known)} as the source, got {source!r}')
+    named = recognise(listed, origin, name)
+    if named is None or named.hits < found.hits:
+        scheme = found.family.schemes[name]
+        raise InputError(f'{origin}: expected the names of {scheme.title}, got those of {found.scheme.title}')
+    return named
+
+
+def _our_names(names: Iterable[str], found: Recognised) -> dict[str, str]:
+    """Return our name for each name in the file."""
+    scheme, listed = found.scheme, list(names)
+    ours = {name: scheme.to_ours(name) for name in listed}
+    root, known = scheme.classifier, found.family.their_names[scheme.name]
+    if root is None:
+        return ours
+    added = {name for name in listed if name not in known and name.startswith(root)}
+    # Where layers follow the network, the one with the name of its classifier is one of them.
+    added |= {name for name in listed if added and ours[name].startswith('head.')}
+    return {name: f'head.fc.{name}' if name in added else our_name for name, our_name in ours.items()}
+
+
+def _their_name(name: str, prefixes: tuple[tuple[str, str], ...]) -> str:
+    for theirs, ours in prefixes:
+        if name.startswith(ours):
+            return theirs + name[len(ours) :]
+    return name
+
+
+def _their_position(name: str) -> tuple[int, int]:
+    group = 1 if name.startswith(INCEPTION_V3.auxiliary) else 2 if name.startswith(_AFTER_AUX) else 0
+    return group, INCEPTION_V3.positions.get(name, len(INCEPTION_V3.order))
