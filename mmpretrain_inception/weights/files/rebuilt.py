@@ -43,6 +43,8 @@ class RebuiltArchive(io.RawIOBase):
         self._starts = [0]
         self._position = 0
         self._member: IO[bytes] | None = None
+        # Kept, since torch's reader hides it behind an error of its own.
+        self.damage: zipfile.BadZipFile | None = None
         self._read = dict(read or {})
         self._lay_out({new_name.encode(): archive.getinfo(name) for name, new_name in names.items()})
 
@@ -93,7 +95,11 @@ class RebuiltArchive(io.RawIOBase):
         """
         filled = 0
         while filled < len(buffer) and self._position < self._starts[-1]:
-            content = self._read_part(len(buffer) - filled)
+            try:
+                content = self._read_part(len(buffer) - filled)
+            except zipfile.BadZipFile as error:
+                self.damage = error
+                raise
             buffer[filled : filled + len(content)] = content
             filled += len(content)
         return filled

@@ -95,7 +95,13 @@ def _read_archive(file: BinaryIO, held: int, origin: str) -> Any:
         _check_pickle(io.BytesIO(pickled), origin)
         parts = [name.removeprefix(folder) for name in members if name.startswith(folder)]
         names = {folder + part: f'archive/{part}' for part in parts if _MEMBERS.fullmatch(part)}
-        return _load(RebuiltArchive(archive, names, {folder + _PICKLE: pickled}))
+        rebuilt = RebuiltArchive(archive, names, {folder + _PICKLE: pickled})
+        try:
+            return _load(rebuilt)
+        except Exception:
+            if rebuilt.damage is not None:
+                raise rebuilt.damage from None
+            raise
 
 
 def _read_old_file(file: BinaryIO, origin: str) -> Any:
