@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,22 +45,44 @@ def read_contract(path: Path) -> Contract:
     Raises:
         InputError: If the file is not an ONNX file or has no contract.
     """
+    return _contract(_read(path), path)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f'{path} cannot be read: {error.strerror or error}') from error
+
+
+def _contract(content: bytes, path: Path) -> Contract:
+    """Return the contract of a file that holds all of its weights.
+
+    Raises:
+        InputError: If it has no contract, is damaged, or refers to other files.
+    """
     onnx = import_extra('onnx')
     try:
-        proto = onnx.load(str(path), load_external_data=False)
-    except (OSError, ValueError) as error:
-        raise InputError(f'{path} cannot be read: {getattr(error, "strerror", None) or error}') from error
+        proto = onnx.load_model_from_string(content)
     # protobuf's own error, which is not a ValueError in every version.
     except Exception as error:
         raise InputError(f'{path}: expected an undamaged ONNX file') from error
+    if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in _tensors(proto.graph)):
+        raise InputError(f'{path}: expected a file with all of its weights, but some are in other files')
     properties = {entry.key: entry.value for entry in proto.metadata_props}
     return Contract.from_json(properties.get(KEY), str(path))
 
 
+def _tensors(graph: Any) -> Iterator[Any]:
+    yield from graph.initializer
+    for attribute in (attribute for node in graph.node for attribute in node.attribute):
+        yield from (attribute.t, *attribute.tensors)
+        for inner in (attribute.g, *attribute.graphs):
+            yield from _tensors(inner)
+
+
 def load(path: Path, contract: Contract, threads: int) -> Callable[[np.ndarray], np.ndarray]:
     """Load a file into ONNX Runtime, which runs no code from it.
-
-    It refuses external data outside of the file's folder; ours has none.
 
     Args:
         path: The file.
@@ -68,14 +90,17 @@ def load(path: Path, contract: Contract, threads: int) -> Callable[[np.ndarray],
         threads: Threads to compute with.
 
     Raises:
-        InputError: If ONNX Runtime cannot load it.
+        InputError: If ONNX Runtime cannot load it, or it was replaced since the contract was read.
     """
+    content = _read(path)
+    if _contract(content, path) != contract:
+        raise InputError(f'{path} was replaced while it was read; try again')
     runtime = import_extra('onnxruntime')
     options = runtime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
     try:
-        session = runtime.InferenceSession(str(path), options, providers=['CPUExecutionProvider'])
+        session = runtime.InferenceSession(content, options, providers=['CPUExecutionProvider'])
     except Exception as error:
         raise InputError(f'{path}: ONNX Runtime cannot load it: {str(error).strip().splitlines()[0]}') from error
     return lambda images: session.run([OUTPUT_NAME], {INPUT_NAME: images})[0]

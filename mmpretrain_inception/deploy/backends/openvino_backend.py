@@ -50,7 +50,7 @@ def write(model: nn.Module, path: Path, contract: Contract, calibration: Sequenc
     halved = contract.precision in _HALVED
     openvino.save_model(converted, path, compress_to_fp16=halved)
     # The two files belong together: an export that is killed between their renames must not load.
-    converted.set_rt_info(_digest(path.with_suffix('.bin')), [_BIN_KEY])
+    converted.set_rt_info(hashlib.sha256(path.with_suffix('.bin').read_bytes()).hexdigest(), [_BIN_KEY])
     openvino.save_model(converted, path, compress_to_fp16=halved)
 
 
@@ -60,7 +60,10 @@ def read_contract(path: Path) -> Contract:
     Raises:
         InputError: If the file is no such file or holds no contract.
     """
-    model = _read(import_extra('openvino').Core(), path)
+    return _contract(_read(import_extra('openvino').Core(), path), path)
+
+
+def _contract(model: Any, path: Path) -> Contract:
     text = model.get_rt_info([KEY]).value if model.has_rt_info([KEY]) else None
     return Contract.from_json(text, str(path))
 
@@ -75,13 +78,16 @@ def load(path: Path, contract: Contract, threads: int) -> Callable[[np.ndarray],
         threads: Threads to compute with.
 
     Raises:
-        InputError: If OpenVINO cannot read it.
+        InputError: If OpenVINO cannot read it, or it was replaced since the contract was read.
     """
     core = import_extra('openvino').Core()
     capability, narrow = _NARROW.get(contract.precision, ('FP32', 'f32'))
     hint = narrow if capability in core.get_property('CPU', 'OPTIMIZATION_CAPABILITIES') else 'f32'
     settings = dict(INFERENCE_NUM_THREADS=threads, PERFORMANCE_HINT='LATENCY')
-    request = _compile(core, _read(core, path), hint, settings).create_infer_request()
+    model = _read(core, path)
+    if _contract(model, path) != contract:
+        raise InputError(f'{path} was replaced while it was read; try again')
+    request = _compile(core, model, hint, settings).create_infer_request()
     # Inputs are shared, outputs copied: the next batch overwrites them.
     return lambda images: request.infer({0: images}, share_inputs=True)[0]
 
@@ -100,15 +106,13 @@ def _read(core: Any, path: Path) -> Any:
     for part in (path, path.with_suffix('.bin')):
         if not part.is_file():
             raise InputError(f'{part}: expected the .xml and the .bin of an OpenVINO model, but it does not exist')
+    # Read once, so that what is loaded is what was checked.
+    weights = path.with_suffix('.bin').read_bytes()
     try:
-        model = core.read_model(path)
+        model = core.read_model(path.read_bytes(), weights)
     except RuntimeError as error:
         raise InputError(f'{path}: expected an undamaged OpenVINO file') from error
     digest = model.get_rt_info([_BIN_KEY]).value if model.has_rt_info([_BIN_KEY]) else None
-    if model.has_rt_info([KEY]) and digest != _digest(path.with_suffix('.bin')):
+    if model.has_rt_info([KEY]) and digest != hashlib.sha256(weights).hexdigest():
         raise InputError(f'{path}: {path.stem}.bin belongs to another export, or is damaged; export the model again')
     return model
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

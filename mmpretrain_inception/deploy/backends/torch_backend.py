@@ -43,8 +43,12 @@ def read_contract(path: Path) -> Contract:
     Raises:
         InputError: If the file is no such file or holds no contract.
     """
+    return _contract(path, path)
+
+
+def _contract(file: Path | BytesIO, path: Path) -> Contract:
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(file) as archive:
             found = [name for name in archive.namelist() if name.endswith(f'/extra/{_MEMBER}')]
             text = archive.read(found[0]).decode() if found else None
     except OSError as error:
@@ -68,6 +72,8 @@ def load(path: Path, contract: Contract, threads: int) -> Callable[[np.ndarray],
     # Read once, so that what is loaded is what was checked.
     content = path.read_bytes()
     check_archive(content, str(path))
+    if _contract(BytesIO(content), path) != contract:
+        raise InputError(f'{path} was replaced while it was read; try again')
     try:
         with quiet():
             # Guards would be code from the file.
