@@ -111,11 +111,11 @@ def test_last_map_alone_is_the_default(images, full, maps):
 @pytest.mark.parametrize(
     ('options', 'message'),
     [
-        (dict(out_indices=5), r'0 Conv2d_2b_3x3.*4 Mixed_7c.*but 5 came'),
-        (dict(out_indices=(0, -6)), r'but -6 came'),
-        (dict(out_indices=()), r'names no stage'),
-        (dict(frozen_stages=5), r'-1 \(none\) to 4, but 5 came'),
-        (dict(frozen_stages=-2), r'but -2 came'),
+        (dict(out_indices=5), r'0 Conv2d_2b_3x3.*4 Mixed_7c.*got 5'),
+        (dict(out_indices=(0, -6)), r'got -6'),
+        (dict(out_indices=()), r'expected at least one stage, got none'),
+        (dict(frozen_stages=5), r'-1 \(none\) to 4, got 5'),
+        (dict(frozen_stages=-2), r'got -2'),
     ],
 )
 def test_a_stage_that_does_not_exist_is_refused(options, message):
@@ -250,7 +250,7 @@ def test_group_norm_trains(images, without_gradient):
 @pytest.mark.parametrize(('height', 'width'), [(74, 75), (75, 74), (74, 299), (1, 1)])
 def test_images_below_75_pixels_are_refused(full, mode, height, width):
     backbone = InceptionV3(out_indices=0).train(mode == 'train')
-    with pytest.raises(ValueError, match=rf'at least 75 x 75 pixels, but {height} x {width} came') as caught:
+    with pytest.raises(ValueError, match=rf'at least 75 x 75 pixels, got {height} x {width}') as caught:
         backbone(torch.zeros(2, 3, height, width))
     assert str(caught.value).count('\n') < 2
 

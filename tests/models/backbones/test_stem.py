@@ -49,7 +49,7 @@ def test_smallest_image_leaves_one_pixel_and_a_smaller_one_nothing(size, options
     backbone = InceptionV3(out_indices=ALL, **options).eval()
     assert backbone.min_size == smallest
     assert sides(backbone, smallest, smallest + 1)[-1] == (1, 1)
-    with pytest.raises(ValueError, match=rf'at least {smallest} x {smallest} pixels, but {smallest} x {smallest - 1}'):
+    with pytest.raises(ValueError, match=rf'at least {smallest} x {smallest} pixels, got {smallest} x {smallest - 1}'):
         backbone(torch.zeros(1, 3, smallest, smallest - 1))
     backbone.min_size = 0
     with pytest.raises(RuntimeError, match=r'[Oo]utput size|Kernel size'):
@@ -66,10 +66,10 @@ def test_the_class_publishes_the_published_network():
 @pytest.mark.parametrize(
     ('options', 'message'),
     [
-        (dict(stem='5x5'), r"stem is '3x3' or '7x7', but '5x5' came"),
-        (dict(stem_stride=3), r'stem_stride is 1 or 2, but 3 came'),
-        (dict(stem_pool='max'), r"stem_pool is True or False, but 'max' came"),
-        (dict(stem_pool2_padding=2), r'stem_pool2_padding is 0 or 1, but 2 came'),
+        (dict(stem='5x5'), r"stem: expected '3x3' or '7x7', got '5x5'"),
+        (dict(stem_stride=3), r'stem_stride: expected 1 or 2, got 3'),
+        (dict(stem_pool='max'), r"stem_pool: expected True or False, got 'max'"),
+        (dict(stem_pool2_padding=2), r'stem_pool2_padding: expected 0 or 1, got 2'),
     ],
 )
 def test_a_stem_that_does_not_exist_is_refused(options, message):
