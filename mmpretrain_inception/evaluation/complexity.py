@@ -10,6 +10,8 @@ from mmengine.analysis.print_helper import complexity_stats_table
 from mmengine.config import Config
 from mmpretrain.apis import get_model
 
+from mmpretrain_inception.models import InceptionV3
+
 
 class Complexity(NamedTuple):
     """The cost of one image in evaluation.
@@ -20,6 +22,7 @@ class Complexity(NamedTuple):
         multiply_adds: What papers and mmpretrain call FLOPs.
         activations: Number of outputs of convolutions and linear layers.
         table: The counts for each layer.
+        channels: Channels of the image.
     """
 
     parameters: int
@@ -27,6 +30,7 @@ class Complexity(NamedTuple):
     multiply_adds: int
     activations: int
     table: str
+    channels: int = 3
 
 
 def count_complexity(cfg: Config, height: int, width: int) -> Complexity:
@@ -38,7 +42,8 @@ def count_complexity(cfg: Config, height: int, width: int) -> Complexity:
         width: Width of the image, in pixels.
     """
     model = get_model(cfg)
-    image = torch.zeros(1, 3, height, width)
+    channels = model.backbone.in_channels if isinstance(model.backbone, InceptionV3) else 3
+    image = torch.zeros(1, channels, height, width)
     flops, activations = (
         # Both warn about operators that they do not count, and about the auxiliary classifier, which does not run.
         analyzer(model, image).unsupported_ops_warnings(False).uncalled_modules_warnings(False)
@@ -51,6 +56,7 @@ def count_complexity(cfg: Config, height: int, width: int) -> Complexity:
         multiply_adds=int(flops.total()),
         activations=int(activations.total()),
         table=complexity_stats_table(flops=flops, activations=activations, show_param_shapes=True),
+        channels=channels,
     )
 
 
@@ -64,7 +70,7 @@ def format_complexity(counts: Complexity, height: int, width: int, table: bool =
         table: Whether to start with the counts of each layer. Defaults to False.
     """
     lines = [
-        f'Input:       3 x {height} x {width}',
+        f'Input:       {counts.channels} x {height} x {width}',
         f'Parameters:  {counts.parameters:,} ({counts.parameters / 1e6:.2f} M)',
         f'FLOPs:       {counts.multiply_adds:,} ({counts.multiply_adds / 1e9:.3f} G)',
         f'Activations: {counts.activations:,} ({counts.activations / 1e6:.3f} M)',

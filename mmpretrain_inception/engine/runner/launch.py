@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
-from torch import distributed
+from torch import distributed, nn
 
-from mmpretrain_inception.errors import UsageError
-from mmpretrain_inception.registry import RUNNERS, resolve
+from mmpretrain_inception.errors import InputError, UsageError
+from mmpretrain_inception.registry import MODELS, RUNNERS, resolve
 
 
 def build_runner(cfg: Config, *, testing: bool = False) -> Runner:
@@ -24,16 +25,44 @@ def build_runner(cfg: Config, *, testing: bool = False) -> Runner:
             training run's config in the work directory.
 
     Raises:
+        InputError: If the config trains on CPUs with a normalisation that only GPUs synchronise.
         UsageError: If the launcher does not work on this machine.
         KeyError: If nobody has registered ``runner_type``.
     """
     if cfg.launcher != 'none' and not torch.cuda.is_available():
+        if not testing:
+            _refuse_synced_norm(cfg)
         _join_on_cpu(cfg.launcher, cfg.get('env_cfg', {}).get('dist_cfg', {}).get('timeout'))
     kind: Any = resolve(cfg.get('runner_type', 'Runner'), RUNNERS)
     if testing and kind is not None:
         kind = type(kind.__name__, (_DumpsBesideLog, kind), {})
         return kind.from_cfg(cfg)
     return RUNNERS.build(cfg)
+
+
+def _refuse_synced_norm(cfg: Config) -> None:
+    """Refuse synchronised batch norm, which torch computes on GPUs only; a step would end in a traceback."""
+    place = next(_synced_norms(cfg.model, 'model'), None)
+    if place is None and cfg.get('sync_bn'):
+        place = 'sync_bn'
+    if place:
+        raise InputError(
+            f"{place}: synchronised batch norm needs GPUs, got processes on CPUs; use type='BN', which computes the "
+            "statistics of each process's images"
+        )
+
+
+def _synced_norms(settings: Any, place: str) -> Iterator[str]:
+    """Yield where a model's config asks for synchronised batch norm."""
+    if isinstance(settings, dict):
+        kind = resolve(settings.get('type'), MODELS)
+        # mmcv has a class of its own of that name.
+        if kind is not None and kind.__name__ == nn.SyncBatchNorm.__name__:
+            yield place
+    parts = settings.items() if isinstance(settings, dict) else enumerate(settings)
+    for key, part in parts:
+        if isinstance(part, (dict, list, tuple)):
+            yield from _synced_norms(part, f'{place}.{key}')
 
 
 class _DumpsBesideLog(Runner if TYPE_CHECKING else object):  # type: ignore[misc]

@@ -43,8 +43,8 @@ class InceptionV3(BaseModule):
     """Inception V3 without classifiers: feature maps for a neck, a detector or a feature pyramid.
 
     This is the network of TensorFlow's ``research/slim/nets/inception_v3.py`` and torchvision's
-    ``models/inception.py``. Its stem differs from table 1 of the paper (arXiv:1512.00567). Parameters have torchvision's
-    names.
+    ``models/inception.py``. Its stem differs from table 1 of the paper (arXiv:1512.00567). Its parameters have the
+    names of torchvision's.
 
     Args:
         out_indices: Positions in :attr:`stages` of the maps to return; negative ones count from the end. Layers behind
@@ -104,7 +104,7 @@ class InceptionV3(BaseModule):
         super().__init__(init_cfg=init_cfg)
         first = Stem(stem, stem_stride, stem_pool, stem_pool2_padding, in_channels)
         first.check()
-        self.stages, self.min_size = first.stages, first.min_size
+        self.stages, self.min_size, self.in_channels = first.stages, first.min_size, in_channels
         indices = [out_indices] if isinstance(out_indices, int) else list(out_indices)
         self.out_indices = self._checked_indices(indices)
         self.frozen_stages = frozen_stages

@@ -1,8 +1,8 @@
 """The layers between the image and the 35x35 grid, in the variants of the paper's tables 2 and 3.
 
-For smaller images, the paper (arXiv:1512.00567, section 9) keeps the cost constant with a stride of 1 in the first layer
-and, at the smallest size, no first pool. Table 3 starts with a 7x7 convolution, which its row "factorized 7x7" replaces
-by three 3x3 convolutions; both turn an image of 299 x 299 into 147 x 147 x 64.
+For smaller images, the paper (arXiv:1512.00567, section 9) keeps the cost constant: the first layer has stride 1 and,
+at the smallest size, there is no first pool. Table 3 starts with a 7x7 convolution, which its row "factorized 7x7"
+replaces by three 3x3 convolutions; both turn an image of 299 x 299 into 147 x 147 x 64.
 """
 
 from __future__ import annotations

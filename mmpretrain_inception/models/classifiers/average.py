@@ -5,27 +5,37 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import torch
+from mmpretrain.models import MultiLabelClsHead
 from mmpretrain.structures import DataSample
+from torch import Tensor, nn
 
 
-def average_scores(predictions: Iterable[Sequence[DataSample]]) -> list[DataSample]:
-    """Average the scores of predictions that are made one after the other.
+def average_scores(predictions: Iterable[Sequence[DataSample]], head: nn.Module | None = None) -> list[DataSample]:
+    """Average the scores of predictions that are made one after another.
 
-    Only a running sum is kept, so that memory does not grow with the number of predictions, and each of them may
-    overwrite the one before.
+    Only a running sum is kept, so memory does not grow with the number of predictions, and each one may overwrite the
+    one before.
 
     Args:
-        predictions: At least one; each holds the same images, with ``pred_score`` of shape (num_classes,).
+        predictions: At least one; all of the same images, with ``pred_score`` of shape (num_classes,).
+        head: The head that made them. mmpretrain's ``MultiLabelClsHead`` predicts several classes an image by its
+            ``thr`` or ``topk``; any other the best class. Defaults to None.
 
     Returns:
-        The images of the last prediction, with the mean as ``pred_score``, in float32, and its best class as
-        ``pred_label``.
+        The samples of the last prediction, with the mean as ``pred_score`` in float32, and the classes that follow from
+        it as ``pred_label``.
     """
     count, total = 0, torch.tensor(0.0)
     for samples in predictions:
         scores = torch.stack([sample.pred_score for sample in samples]).float()
         count, total = count + 1, total + scores
     return [
-        sample.set_pred_score(score).set_pred_label(score.argmax(0, keepdim=True))
+        sample.set_pred_score(score).set_pred_label(_labels(score, head))
         for sample, score in zip(samples, total / count)
     ]
+
+
+def _labels(score: Tensor, head: nn.Module | None) -> Tensor:
+    if not isinstance(head, MultiLabelClsHead):
+        return score.argmax(0, keepdim=True)
+    return torch.where(score >= head.thr)[0] if head.thr is not None else score.topk(head.topk)[1]

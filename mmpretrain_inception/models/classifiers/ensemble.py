@@ -68,7 +68,7 @@ class EnsembleClassifier(BaseModel):
         if mode != 'predict':
             raise InputError(f'an ensemble predicts only, but {mode!r} was asked for; train its members one by one')
         data = dict(inputs=inputs, data_samples=data_samples or [DataSample() for _ in inputs])
-        return average_scores(cast('BaseModel', member).test_step(data) for member in self.members)
+        return average_scores((cast('BaseModel', member).test_step(data) for member in self.members), self.head)
 
 
 def _build(model: dict[str, Any], data_preprocessor: dict[str, Any] | None) -> nn.Module:

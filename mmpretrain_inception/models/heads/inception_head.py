@@ -1,4 +1,4 @@
-"""The classifiers of Inception V3: the main one and, for training, the auxiliary one."""
+"""The classifiers of Inception V3: the main one, and an auxiliary one for training."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from mmpretrain_inception.registry import MODELS
 class InceptionAux(BaseModule):
     """The auxiliary classifier on the 17x17 map (section 4 and figure 8 of arXiv:1512.00567).
 
-    Its kernels shrink with the map. On a map smaller than 5x5 only the middle of the 5x5 convolution takes part, so
-    that one set of parameters serves every input size; TensorFlow's ``research/slim/nets/inception_v3.py`` makes a
-    smaller kernel there. The average pool shrinks too, which TensorFlow's does not, so that it has a map from 75 px on.
+    On a map smaller than 5x5, only the middle of the 5x5 kernel is used, so the same parameters work at every input
+    size; TensorFlow's ``research/slim/nets/inception_v3.py`` builds a smaller kernel instead. The average pool shrinks
+    too, unlike TensorFlow's, so images from 75 px on work.
 
     Args:
         in_channels: Channels of the map.
         num_classes: Number of classes.
         norm_cfg: mmcv's config of the normalisation. Defaults to batch norm.
-        fc_norm: Whether the 5x5 convolution, which the paper calls the fully connected layer, is normalised; otherwise
-            it has a bias. Defaults to True.
+        fc_norm: Whether to normalise the 5x5 convolution, which the paper calls the fully connected layer; without, it
+            has a bias. Defaults to True.
 
-    The initial deviations 0.1, 0.01 and 0.001 are TensorFlow's. torchvision and timm mean the same, but their 0.01
-    never reaches the convolution.
+    The initial standard deviations 0.1, 0.01 and 0.001 are TensorFlow's. torchvision and timm intend the same, but
+    their 0.01 never reaches the convolution.
     """
 
     kernel_size = 5
@@ -61,7 +61,7 @@ class InceptionAux(BaseModule):
         return self.fc(x)
 
     def _padded_to_kernel(self, x: Tensor) -> Tensor:
-        # Zeros around a small map leave out the kernel's border, which is what a smaller kernel would do.
+        # On zeros, the border of the kernel adds nothing, as if the kernel were smaller.
         missing_rows = max(self.kernel_size - x.shape[-2], 0)
         missing_columns = max(self.kernel_size - x.shape[-1], 0)
         left, top = missing_columns // 2, missing_rows // 2
@@ -83,21 +83,20 @@ class InceptionHead(LinearClsHead):
         in_channels: Channels of the pooled features. Defaults to 2048.
         dropout: Probability that a feature is dropped in training. Defaults to 0.2 (TensorFlow keeps 0.8;
             torchvision drops 0.5).
-        with_aux: Whether to train the auxiliary classifier on the map before the last, ``out_indices=(3, 4)`` of the
-            backbone. It does not run in evaluation. Defaults to False.
+        with_aux: Whether to train the auxiliary classifier, on the second-to-last map; the backbone needs
+            ``out_indices=(3, 4)``. It does not run in evaluation. Defaults to False.
         aux_in_channels: Channels of that map. Defaults to 768.
         aux_weight: Weight of the auxiliary loss. Defaults to 0.4 (TensorFlow
             ``research/inception/inception/inception_model.py``).
-        aux_fc_norm: Whether the last hidden layer of the auxiliary classifier, its 5x5 convolution, is normalised. True
+        aux_fc_norm: Whether to normalise the last hidden layer of the auxiliary classifier, its 5x5 convolution, which
             is the paper's "BN-auxiliary"; without, it has a bias. Defaults to True.
         norm_cfg: mmcv's config of the auxiliary classifier's normalisation. Defaults to batch norm.
         loss: mmpretrain's config of the loss of both classifiers. Defaults to cross entropy.
-        topk: Ranks at which accuracy is logged in training; ranks beyond ``num_classes`` are clamped to it. Defaults
+        topk: Ranks k of the top-k accuracy to log in training; those above ``num_classes`` are clamped to it. Defaults
             to (1,).
-        cal_acc: Whether to log accuracy in training, where the targets are labels and not mixtures of them. Defaults to
-            True.
-        init_cfg: mmengine's config of the initialisation. Defaults to a normal distribution of deviation 0.01 truncated
-            at 0.02 for the main classifier, TensorFlow's ``ops.fc``; the auxiliary classifier has its own.
+        cal_acc: Whether to log accuracy in training. Mixed targets (mixup) have none. Defaults to True.
+        init_cfg: mmengine's config of the initialisation. Defaults to a normal distribution of standard deviation 0.01
+            truncated at 0.02 for the main classifier (TensorFlow's ``ops.fc``); the auxiliary classifier has its own.
     """
 
     def __init__(
@@ -129,8 +128,8 @@ class InceptionHead(LinearClsHead):
     def forward(self, feats: Sequence[Tensor]) -> Tensor:
         """Return the logits, (N, num_classes).
 
-        In mixed precision they are of the type of the parameters: 8 bits of a bfloat16 make ties of close classes, and
-        scores that are off by half a percent. The layer is a five-thousandth of the network's work.
+        Mixed precision computes them in the parameters' data type: the 8 significant bits of bfloat16 would tie close
+        classes and change scores by half a percent. The layer does a five-thousandth of the network's work.
         """
         features = self.pre_logits(feats)
         if not torch.is_autocast_enabled(features.device.type):
@@ -139,7 +138,7 @@ class InceptionHead(LinearClsHead):
             return self.fc(features.to(self.fc.weight.dtype))
 
     def loss(self, feats: Sequence[Tensor], data_samples: list[DataSample], **kwargs: Any) -> dict[str, Any]:
-        """Compute the losses, and the accuracy where the targets are labels.
+        """Compute the losses and, unless targets are mixed, the accuracy.
 
         Args:
             feats: The outputs of :class:`InceptionNeck`.
@@ -166,7 +165,7 @@ class InceptionHead(LinearClsHead):
                 aux_logits, target, avg_factor=len(target), **kwargs
             )
         if self.cal_acc and target.ndim == 1:
-            # Without a threshold: mmpretrain's default counts a logit below 0 as no prediction.
+            # mmpretrain's default threshold of 0 would ignore negative logits.
             accuracies = Accuracy.calculate(logits, target, topk=self.topk, thrs=(None,))
             losses.update({f'accuracy_top-{k}': accuracy for k, accuracy in zip(self.topk, accuracies)})
         return losses
@@ -185,16 +184,16 @@ class InceptionHead(LinearClsHead):
         return super().predict(feats, data_samples)
 
     def switch_to_deploy(self) -> None:
-        """Drop the auxiliary classifier, which does not run in evaluation; a second call does nothing."""
+        """Remove the auxiliary classifier, which does not run in evaluation; a second call does nothing."""
         self.AuxLogits = None
 
     def _aux_map(self, feats: Sequence[Tensor]) -> Tensor:
-        expected = f'the auxiliary classifier expects a map of {self.aux_in_channels} channels before the last output'
+        expected = f'auxiliary classifier: expected a map of {self.aux_in_channels} channels before the last output'
         remedy = 'set backbone.out_indices=(3, 4) and neck InceptionNeck, or head.with_aux=False'
         if len(feats) < 2 or feats[-2].ndim != 4:
-            raise InputError(f'{expected}, but none came; {remedy}')
+            raise InputError(f'{expected}, got none; {remedy}')
         if feats[-2].shape[1] != self.aux_in_channels:
-            raise InputError(f'{expected}, but one of {feats[-2].shape[1]} came; {remedy}')
+            raise InputError(f'{expected}, got {feats[-2].shape[1]} channels; {remedy}')
         return feats[-2]
 
 

@@ -51,7 +51,8 @@ class MultiCropTTA(AverageClsScoreTTA):
             data: ``inputs``, images of shape (3, H, W) of any sizes; ``data_samples``, one for each.
         """
         views = zip(*(self._views(image) for image in data['inputs']))
-        return average_scores(self.module.test_step({**data, 'inputs': torch.stack(view)}) for view in views)
+        predictions = (self.module.test_step({**data, 'inputs': torch.stack(view)}) for view in views)
+        return average_scores(predictions, getattr(self.module, 'head', None))
 
     def _views(self, image: Tensor) -> Iterator[Tensor]:
         pixels = np.ascontiguousarray(image.permute(1, 2, 0).numpy())

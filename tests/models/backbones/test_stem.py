@@ -163,3 +163,34 @@ def test_checkpoint_of_a_variant_is_loaded_whole(make_classifier, randomise, opt
 def test_weights_with_another_stem_are_refused(make_classifier):
     with pytest.raises(ValueError, match=r'missing: backbone.Conv2d_1a_7x7.*not in the model: backbone.Conv2d_1a_3x3'):
         load(make_classifier().state_dict(), make_classifier(backbone=dict(stem='7x7')))
+
+
+@pytest.mark.parametrize('channels', [1, 2, 4, 13])
+@pytest.mark.parametrize('stem', ['3x3', '7x7'])
+def test_images_of_other_channels(randomise, without_gradient, channels, stem):
+    backbone = randomise(InceptionV3(out_indices=0, in_channels=channels, stem=stem)).double().eval()
+    images = torch.randn(2, channels, 80, 75, dtype=torch.double)
+    (found,) = backbone(images)
+    assert next(backbone.parameters()).shape[1] == channels
+    # Each channel counts.
+    for channel in range(channels):
+        changed = images.clone()
+        changed[:, channel] += 1
+        assert not torch.equal(backbone(changed)[0], found)
+    backbone.train()(images)[0].square().mean().backward()
+    assert without_gradient(backbone) == []
+
+
+def test_folding_and_recomputing_work_with_other_channels(randomise):
+    backbone = randomise(InceptionV3(out_indices=1, in_channels=4, with_cp=True)).double().eval()
+    images = torch.randn(2, 4, 75, 75, dtype=torch.double)
+    with torch.no_grad():
+        expected = backbone(images)
+        backbone.switch_to_deploy()
+        torch.testing.assert_close(backbone(images), expected, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize('channels', [0, -1, 3.0, '3', True, None])
+def test_a_number_of_channels_that_cannot_be_is_refused(channels):
+    with pytest.raises(ValueError, match='in_channels: expected a whole number from 1 on, got'):
+        InceptionV3(in_channels=channels)

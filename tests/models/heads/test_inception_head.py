@@ -129,14 +129,14 @@ def test_head_without_auxiliary_classifier_has_no_parameters_for_it_and_needs_no
 
 @pytest.mark.parametrize('maps', [(), (torch.randn(2, 6),)], ids=['no map', 'a pooled map'])
 def test_auxiliary_classifier_without_its_map_is_refused(make_head, labelled, maps):
-    message = r'expects a map of \d+ channels .* none came; .*out_indices=\(3, 4\).*with_aux=False'
+    message = r'expected a map of \d+ channels .* got none; .*out_indices=\(3, 4\).*with_aux=False'
     with pytest.raises(InputError, match=message) as caught:
         make_head().loss((*maps, torch.randn(2, 8)), labelled(*LABELS))
     assert str(caught.value).count('\n') < 2
 
 
 def test_auxiliary_classifier_on_another_stage_is_refused(make_head, labelled):
-    with pytest.raises(InputError, match=r'expects a map of \d+ channels .* one of 5 came; set backbone.out_indices'):
+    with pytest.raises(InputError, match=r'expected a map of \d+ channels .* got 5 channels; set backbone.out_indices'):
         make_head().loss((torch.randn(2, 5, 4, 4), torch.randn(2, 8)), labelled(*LABELS))
 
 
