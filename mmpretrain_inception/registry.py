@@ -33,11 +33,6 @@ class PluginRegistry(Registry):
         super().__init__(base.name, parent=base.parent, scope=SCOPE, locations=list(locations) or [__name__])
         self._base = base
 
-    def import_from_location(self) -> None:
-        """Import the locations. Without any, mmengine would say that this package is not installed."""
-        if self._locations:
-            super().import_from_location()
-
     def get(self, key: str) -> type | None:
         """Return the class registered as ``key`` here or, if there is none, in mmpretrain's registry."""
         self.import_from_location()

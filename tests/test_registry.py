@@ -5,9 +5,10 @@ import torch
 from mmengine.registry import init_default_scope
 from mmengine.runner import EpochBasedTrainLoop
 
-from mmpretrain_inception import InceptionV3
+from mmpretrain_inception import InceptionV3, registry
+from mmpretrain_inception.configuring.config_file import load_config
 from mmpretrain_inception.engine import SafeCheckpointHook, SyncedEMAHook
-from mmpretrain_inception.registry import HOOKS, LOOPS, MODELS, OPTIMIZERS, is_kind, resolve
+from mmpretrain_inception.registry import HOOKS, LOOPS, MODELS, OPTIMIZERS, VISUALIZERS, is_kind, resolve
 
 
 @pytest.mark.parametrize(
@@ -55,8 +56,28 @@ def test_subclasses_are_of_the_kind(settings, expected):
     assert is_kind(settings, mmengine.hooks.EMAHook, HOOKS) is expected
 
 
-def test_inheritance_by_name_does_not_say_that_the_package_is_missing(capfd):
-    for registry in (HOOKS, OPTIMIZERS):
-        registry._imported = False
-        resolve('mmpretrain_inception.Adam', registry)
-    assert 'not installed' not in ''.join(capfd.readouterr())
+PLUGINS = {name: value for name, value in vars(registry).items() if isinstance(value, registry.PluginRegistry)}
+
+
+@pytest.mark.parametrize('name', PLUGINS)
+def test_no_registry_says_that_the_package_is_not_installed(name, warnings_logged, capfd):
+    PLUGINS[name]._imported = False
+    assert resolve('NobodysClass', PLUGINS[name]) is None
+    assert 'not installed' not in ''.join((*warnings_logged, *capfd.readouterr()))
+
+
+@pytest.mark.parametrize(
+    'inherit',
+    [
+        "_base_ = 'mmpretrain_inception::inception_v3/inception-v3_1xb64_digits-75px.py'",
+        "_base_ = ['mmpretrain_inception::_base_/default_runtime.py', 'mmpretrain::_base_/models/resnet18.py']",
+    ],
+)
+def test_what_is_inherited_by_name_is_built_without_a_warning(inherit, tmp_path, warnings_logged, capfd):
+    (tmp_path / 'c.py').write_text(inherit)
+    cfg = load_config(str(tmp_path / 'c.py'))
+    init_default_scope('mmpretrain')
+    VISUALIZERS.build({**cfg.visualizer, 'save_dir': str(tmp_path), 'name': tmp_path.name})
+    for hook in cfg.default_hooks.values():
+        HOOKS.build(hook)
+    assert 'not installed' not in ''.join((*warnings_logged, *capfd.readouterr()))

@@ -8,8 +8,13 @@ from processes import in_processes
 from support import free_port
 from torch import distributed, nn
 
+<<<<<<< HEAD
 from mmpretrain_inception.engine.runner.launch import _join_on_cpu, build_runner
 from mmpretrain_inception.errors import InputError, UsageError
+=======
+from mmpretrain_inception.configuring.config_file import load_config
+from mmpretrain_inception.engine.runner.launch import _join_on_cpu, build_runner
+>>>>>>> a9ff50f (Tests of lazy configs, of inheritance by name, of scaled rates and of the dumped config)
 
 
 def wait_for_the_second(rank, port):
@@ -30,6 +35,7 @@ def test_a_process_waits_for_a_silent_one_as_long_as_the_config_says(tmp_path):
     assert second is None
 
 
+<<<<<<< HEAD
 SYNCED = dict(type='SyncBN')
 
 
@@ -62,3 +68,23 @@ def test_other_normalisation_and_tests_are_not(monkeypatch, settings, options):
     # It gets as far as joining the processes, of which there are none.
     with pytest.raises(UsageError, match='expects to be started by torchrun'):
         build_runner(Config(dict(settings, launcher='pytorch')), **options)
+=======
+@pytest.mark.parametrize(
+    'runner_type', [None, 'Runner', 'mmengine.runner.Runner', 'mmpretrain_inception.ResumableRunner']
+)
+def test_a_test_run_leaves_the_config_of_the_training_run_alone(tmp_path, runner_type):
+    member = dict(type='mmpretrain.ImageClassifier', backbone=dict(type='VGG', depth=11), head=dict(type='ClsHead'))
+    # Visualizers of runs in the same second would share a name.
+    named = dict(experiment_name=tmp_path.name, launcher='none', default_scope='mmpretrain')
+    settings = dict(model=member, work_dir=str(tmp_path / 'work'), **named)
+    lines = [f'{key} = {value!r}' for key, value in settings.items()]
+    lines += [f'runner_type = {runner_type!r}'] if runner_type else []
+    (tmp_path / 'c.py').write_text('\n'.join(lines))
+    (tmp_path / 'work').mkdir()
+    (tmp_path / 'work/c.py').write_text('what was trained')
+    runner = build_runner(load_config(str(tmp_path / 'c.py')), testing=True)
+    assert (tmp_path / 'work/c.py').read_text() == 'what was trained'
+    dumped = load_config(f'{runner.log_dir}/c.py')
+    assert dumped.model == member
+    assert dumped.get('runner_type') == runner_type
+>>>>>>> a9ff50f (Tests of lazy configs, of inheritance by name, of scaled rates and of the dumped config)
