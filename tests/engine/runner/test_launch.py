@@ -8,13 +8,9 @@ from processes import in_processes
 from support import free_port
 from torch import distributed, nn
 
-<<<<<<< HEAD
-from mmpretrain_inception.engine.runner.launch import _join_on_cpu, build_runner
-from mmpretrain_inception.errors import InputError, UsageError
-=======
 from mmpretrain_inception.configuring.config_file import load_config
 from mmpretrain_inception.engine.runner.launch import _join_on_cpu, build_runner
->>>>>>> a9ff50f (Tests of lazy configs, of inheritance by name, of scaled rates and of the dumped config)
+from mmpretrain_inception.errors import InputError, UsageError
 
 
 def wait_for_the_second(rank, port):
@@ -35,7 +31,6 @@ def test_a_process_waits_for_a_silent_one_as_long_as_the_config_says(tmp_path):
     assert second is None
 
 
-<<<<<<< HEAD
 SYNCED = dict(type='SyncBN')
 
 
@@ -68,7 +63,8 @@ def test_other_normalisation_and_tests_are_not(monkeypatch, settings, options):
     # It gets as far as joining the processes, of which there are none.
     with pytest.raises(UsageError, match='expects to be started by torchrun'):
         build_runner(Config(dict(settings, launcher='pytorch')), **options)
-=======
+
+
 @pytest.mark.parametrize(
     'runner_type', [None, 'Runner', 'mmengine.runner.Runner', 'mmpretrain_inception.ResumableRunner']
 )
@@ -87,4 +83,3 @@ def test_a_test_run_leaves_the_config_of_the_training_run_alone(tmp_path, runner
     dumped = load_config(f'{runner.log_dir}/c.py')
     assert dumped.model == member
     assert dumped.get('runner_type') == runner_type
->>>>>>> a9ff50f (Tests of lazy configs, of inheritance by name, of scaled rates and of the dumped config)
