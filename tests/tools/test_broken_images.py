@@ -36,5 +36,5 @@ def test_above_the_share_the_run_stops_with_one_error_and_a_list(tool, rotten_fo
     )
     assert result.returncode == 1
     assert 'Traceback' not in result.stderr
-    assert '2 of 16 images cannot be decoded, above the share of 0.10%' in result.stderr
+    assert '2 of 16 images cannot be decoded, more than the 0.10% that' in result.stderr
     assert len((tmp_path / 'work/broken_images.txt').read_text().splitlines()) == 2
