@@ -7,7 +7,7 @@ from copy import deepcopy
 from typing import Any, cast
 
 from mmengine.model import BaseModel
-from mmpretrain.models import ClsHead
+from mmpretrain.models import ClsHead, MultiLabelClsHead
 from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 
@@ -37,11 +37,15 @@ class EnsembleClassifier(BaseModel):
     def __init__(self, members: Sequence[dict[str, Any]], data_preprocessor: dict[str, Any] | None = None) -> None:
         super().__init__()
         if not members:
-            raise InputError('an ensemble has at least one member, but none came')
+            raise InputError('an ensemble: expected at least one member, got none')
         self.members = nn.ModuleList(_build(member['model'], data_preprocessor) for member in members)
         # A head without a classifier of its own, such as that of mmpretrain's Inception V3, does not know them.
         sizes = {f'member {n}': getattr(member.head, 'num_classes', None) for n, member in enumerate(self.members, 1)}
         _refuse_other_classes({name: range(size) for name, size in sizes.items() if size})
+        if len({isinstance(member.head, MultiLabelClsHead) for member in self.members}) > 1:
+            raise InputError(
+                'an ensemble: expected members that all predict one label an image or all several, got both kinds'
+            )
         checkpoints = [member.get('checkpoint') for member in members]
         metas = {name: load_into(member, name).meta for member, name in zip(self.members, checkpoints) if name}
         named = {name: class_names(meta) for name, meta in metas.items()}

@@ -111,7 +111,7 @@ def test_a_member_without_a_file_keeps_its_initialisation():
 
 
 def test_no_member():
-    with pytest.raises(InputError, match='has at least one member'):
+    with pytest.raises(InputError, match='expected at least one member, got none'):
         ensemble_of()
 
 
@@ -153,3 +153,26 @@ def test_it_predicts_only(mode):
     model = ensemble_of(dict(model=model_of()))
     with pytest.raises(InputError, match=f"predicts only, but '{mode}' was asked for"):
         model(**batch(), mode=mode)
+
+
+LABELS = dict(type='MultiLabelLinearClsHead', num_classes=10, in_channels=2048)
+
+
+def test_members_of_several_labels_predict_them_by_the_average(save):
+    settings = [dict(model_of(preprocessor=each), head=dict(LABELS, thr=0.4)) for each in (IMAGENETS, TENSORFLOWS)]
+    members = [save(f'{number}.pth', model) for number, model in enumerate(settings)]
+    ensemble = ensemble_of(*(member for _, member in members))
+    expected = sum(scores_of(model) for model, _ in members) / 2
+    with torch.no_grad():
+        found = ensemble.test_step(batch())
+    torch.testing.assert_close(torch.stack([sample.pred_score for sample in found]), expected)
+    assert [sample.pred_label.tolist() for sample in found] == [
+        torch.where(score >= 0.4)[0].tolist() for score in expected
+    ]
+    assert any(len(sample.pred_label) > 1 for sample in found)
+
+
+def test_one_label_and_several_are_not_averaged():
+    several = dict(model=dict(model_of(), head=dict(LABELS)))
+    with pytest.raises(InputError, match='all predict one label an image or all several, got both kinds'):
+        ensemble_of(dict(model=model_of()), several)

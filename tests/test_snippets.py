@@ -1,0 +1,50 @@
+"""The Python code in the documents, as it stands. tests/tools/test_deploy_document.py runs that of docs/deploy.md."""
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmpretrain.registry import MODELS
+from support import REPOSITORY, code_blocks
+from torchvision.models import inception_v3
+
+DOCUMENTS = ['README.md', *sorted(str(path.relative_to(REPOSITORY)) for path in REPOSITORY.glob('docs/*.md'))]
+BLOCKS = [
+    pytest.param(code, id=f'{document}-{number}')
+    for document in DOCUMENTS
+    if document != 'docs/deploy.md'
+    for number, code in enumerate(code_blocks(document))
+]
+
+
+def is_config(code):
+    return not any(line.startswith(('import ', 'from ')) for line in code.splitlines())
+
+
+@pytest.fixture
+def publishers_file(tmp_path, monkeypatch):
+    """The file of torchvision that the documents name, with random weights."""
+    monkeypatch.chdir(tmp_path)
+    torch.manual_seed(0)
+    weights = inception_v3(weights=None, init_weights=False).state_dict()
+    torch.save(weights, tmp_path / 'inception_v3_google-0cc3c7bd.pth')
+
+
+def test_there_are_snippets():
+    codes = [parameter.values[0] for parameter in BLOCKS]
+    assert sum(map(is_config, codes)) >= 3
+    assert sum(not is_config(code) for code in codes) >= 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('code', BLOCKS)
+def test_a_snippet_runs(code, tmp_path, publishers_file):
+    if not is_config(code):
+        exec(compile(code, 'document', 'exec'), {})
+        return
+    (tmp_path / 'config.py').write_text(code)
+    cfg = Config.fromfile(tmp_path / 'config.py')
+    for part in ('backbone', 'model'):
+        if part in cfg:
+            built = MODELS.build(cfg[part])
+            built.init_weights()
+            assert sum(parameter.numel() for parameter in built.parameters()) > 20e6
