@@ -9,6 +9,7 @@ from mmengine.dist import get_rank
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from mmpretrain_inception.engine.batches import samples_of
 from mmpretrain_inception.engine.runner.sample_fetcher import SampleFetcher
 from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.registry import HOOKS
@@ -46,9 +47,9 @@ class BrokenImageHook(Hook):
         if isinstance(fetcher, SampleFetcher):
             fetcher.replaces_broken = True
 
-    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: dict[str, Any] | None = None) -> None:
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         """Count the broken images of a batch and report new ones."""
-        samples = (data_batch or {}).get('data_samples') or []
+        samples = samples_of(data_batch)
         hub = runner.message_hub
         seen = hub.runtime_info.get(IMAGES_SEEN, 0) + len(samples)
         hub.update_info(IMAGES_SEEN, seen)

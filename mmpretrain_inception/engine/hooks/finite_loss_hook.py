@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
 from mmengine.dist import all_gather_object, all_reduce
 from mmengine.hooks import Hook
-from mmengine.optim import OptimWrapper
+from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import Runner
 from torch import Tensor
 
+from mmpretrain_inception.engine.batches import list_files
 from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.registry import HOOKS
 from mmpretrain_inception.utils.message_hub import LAST_SKIPPED_ITER, SKIPPED_BATCHES
@@ -78,12 +78,14 @@ class FiniteLossHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Insert the check between loss and optimizer; mmengine has no hook there."""
-        wrapper = runner.optim_wrapper
-        if not isinstance(wrapper, OptimWrapper):
-            # Several optimizers, each with its own loss.
-            return
         self._buffers = list(unwrap(runner.model).buffers())
         self._saved = [buffer.clone() for buffer in self._buffers]
+        wrapper = runner.optim_wrapper
+        # Each of several optimizers has its own loss.
+        for one in wrapper.values() if isinstance(wrapper, OptimWrapperDict) else [wrapper]:
+            self._guard(runner, one)
+
+    def _guard(self, runner: Runner, wrapper: OptimWrapper) -> None:
         update = wrapper.update_params
 
         def update_if_finite(loss: Tensor, *args: Any, **kwargs: Any) -> None:
@@ -147,9 +149,3 @@ class FiniteLossHook(Hook):
 def was_skipped(runner: Runner) -> bool:
     """Return whether the batch of the current iteration was skipped."""
     return runner.message_hub.runtime_info.get(LAST_SKIPPED_ITER) == runner.iter
-
-
-def list_files(batch: Any) -> list[str]:
-    """Return the image files of a batch from an mmpretrain data loader; [] if it does not name them."""
-    samples: Sequence[Any] = batch.get('data_samples', ()) if isinstance(batch, dict) else ()
-    return [str(sample.get('img_path')) for sample in samples if 'img_path' in sample]

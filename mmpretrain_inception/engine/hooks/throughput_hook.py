@@ -8,6 +8,7 @@ from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from mmpretrain_inception.engine.batches import count_images
 from mmpretrain_inception.registry import HOOKS
 
 
@@ -25,12 +26,11 @@ class ThroughputHook(Hook):
         self,
         runner: Runner,
         batch_idx: int,
-        data_batch: dict[str, Any] | None = None,
+        data_batch: Any = None,
         outputs: dict[str, Any] | None = None,
     ) -> None:
         """Log the images/s of this iteration."""
-        if data_batch is None:
-            return
-        seconds = runner.message_hub.get_scalar('train/time').current()
-        images = len(data_batch['inputs']) * get_world_size()
-        runner.message_hub.update_scalar('train/images_per_s', images / seconds)
+        images = count_images(data_batch) * get_world_size()
+        if images and 'train/time' in runner.message_hub.log_scalars:
+            seconds = runner.message_hub.get_scalar('train/time').current()
+            runner.message_hub.update_scalar('train/images_per_s', images / seconds)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from mmpretrain.structures import DataSample
+from mmengine.structures import BaseDataElement
 
 from mmpretrain_inception.engine.runner.seeds import mix, seed_worker
 from mmpretrain_inception.errors import BrokenImageError
@@ -62,7 +62,7 @@ class SampleFetcher:
 
 def _with_note(sample: Any, broken: list[str]) -> Any:
     annotation = sample.get('data_samples') if isinstance(sample, dict) else None
-    if not isinstance(annotation, DataSample):
+    if not isinstance(annotation, BaseDataElement):
         # No place to report it, and replacing an image silently is worse than stopping.
         raise BrokenImageError(broken[0])
     annotation.set_field(broken, BROKEN_IMAGES, field_type='metainfo')
