@@ -7,6 +7,7 @@ from mmpretrain_inception.engine.batches import count_images, list_files, sample
 
 A, B = DataSample(img_path='a.jpg'), BaseDataElement(metainfo=dict(img_path='b.jpg'))
 IMAGES = torch.zeros(2, 3, 4, 4)
+BRANCHES = dict(inputs=dict(one=[IMAGES[0]], two=[IMAGES[1]]), data_samples=dict(one=[A], two=[B]))
 
 
 @pytest.mark.parametrize(
@@ -15,7 +16,7 @@ IMAGES = torch.zeros(2, 3, 4, 4)
         (dict(inputs=IMAGES, data_samples=[A, B]), 2, ['a.jpg', 'b.jpg']),
         (dict(inputs=[IMAGES[0], IMAGES[1]], data_samples=[A, B]), 2, ['a.jpg', 'b.jpg']),
         (dict(inputs=[IMAGES, IMAGES], data_samples=[A, B]), 2, ['a.jpg', 'b.jpg']),
-        (dict(inputs=dict(one=[IMAGES[0]], two=[IMAGES[1]]), data_samples=dict(one=[A], two=[B])), 2, ['a.jpg', 'b.jpg']),
+        (BRANCHES, 2, ['a.jpg', 'b.jpg']),
         ([dict(inputs=IMAGES[0], data_samples=A), dict(inputs=IMAGES[1], data_samples=B)], 2, ['a.jpg', 'b.jpg']),
         (dict(inputs=IMAGES), 2, []),
         (dict(inputs=IMAGES, data_samples=[dict(img_path='c.jpg'), {}]), 2, ['c.jpg']),

@@ -9,13 +9,13 @@ import torch
 from mmengine.hooks import Hook
 from toy_run import Do, build, state
 
-from mmpretrain_inception.engine import StopSignalHook
+from mmpretrain_inception.engine import SafeCheckpointHook, StopSignalHook
 from mmpretrain_inception.engine.hooks.stop_signal_hook import _outlive_signals
 
 
 @pytest.fixture(autouse=True)
 def handlers():
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
     yield before
     for number, handler in before.items():
         signal.signal(number, handler)
@@ -25,7 +25,7 @@ def send(number):
     return lambda: os.kill(os.getpid(), number)
 
 
-@pytest.mark.parametrize(('number', 'status'), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(('number', 'status'), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)])
 def test_a_signal_saves_after_the_iteration_and_the_run_goes_on_exactly(tmp_path, number, status):
     whole = build(tmp_path / 'whole', hooks=[StopSignalHook()])
     whole.train()
@@ -94,10 +94,28 @@ def test_a_worker_ends_by_the_main_process_and_by_no_other():
     worker = context.Process(target=_wait, args=(ready,))
     worker.start()
     assert ready.wait(30)
-    for name in ('TERM', 'INT', 'TERM'):
+    for name in ('TERM', 'INT', 'HUP', 'TERM'):
         subprocess.run(['kill', f'-{name}', str(worker.pid)], check=True)
     worker.join(0.5)
     assert worker.is_alive()
     worker.terminate()
     worker.join(30)
     assert worker.exitcode == 0
+
+
+def test_a_run_under_nohup_outlives_its_terminal(tmp_path):
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    runner = build(tmp_path, hooks=[Do(7, send(signal.SIGHUP)), StopSignalHook()])
+    runner.train()
+    assert runner.iter == 15
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
+
+def test_without_a_hook_for_checkpoints_the_log_promises_none(tmp_path):
+    runner = build(tmp_path, hooks=[Do(7, send(signal.SIGTERM)), StopSignalHook()])
+    runner._hooks = [hook for hook in runner.hooks if not isinstance(hook, SafeCheckpointHook)]
+    with pytest.raises(SystemExit):
+        runner.train()
+    assert not list(tmp_path.glob('*.pth'))
+    (log,) = tmp_path.rglob('*.log')
+    assert 'SIGTERM: stopping after 7 iterations without a checkpoint' in log.read_text()

@@ -6,7 +6,6 @@ from mmengine.logging import MessageHub
 
 from mmpretrain_inception.engine import ThroughputHook
 
-
 IMAGES = torch.zeros(32, 3, 4, 4)
 
 

@@ -4,7 +4,12 @@ import zipfile
 import pytest
 import torch
 
-from mmpretrain_inception.engine.runner.checkpoint_files import find_damage, list_checkpoints, newest_whole_checkpoint
+from mmpretrain_inception.engine.runner.checkpoint_files import (
+    find_damage,
+    list_checkpoints,
+    newest_whole_checkpoint,
+    set_aside_checkpoints,
+)
 from mmpretrain_inception.errors import InputError
 
 DAMAGES = {
@@ -41,7 +46,13 @@ def test_the_last_checkpoint_is_what_the_run_says_it_is(folder):
     assert names(list_checkpoints(folder)) == ['epoch_1.pth', 'epoch_10.pth', 'epoch_2.pth']
 
 
-@pytest.mark.parametrize('content', ['', '/etc/passwd', '../outside.pth', 'gone.pth', '\x00'])
+@pytest.mark.parametrize(
+    'content',
+    [
+        *('', '/etc/passwd', '../outside.pth', 'gone.pth', '\x00', 300 * 'x' + '.pth', 'epoch_1.pth\nepoch_2.pth'),
+        *('epoch_1.pth\x00', '.', '..', '/', '~', 10_000 * '/' + 'epoch_1.pth', 'best_accuracy_top1_epoch_1.pt'),
+    ],
+)
 def test_a_note_that_names_no_checkpoint_of_the_folder_is_passed_over(folder, content):
     torch.save({}, folder.parent / 'outside.pth')
     (folder / 'last_checkpoint').write_text(content)
@@ -80,3 +91,48 @@ def test_a_file_that_would_inflate_is_damaged_without_being_read(tmp_path):
         archive.writestr('archive/data/0', bytes(10_000_000))
 
     assert 'compressed' in find_damage(tmp_path / 'epoch_1.pth')
+
+
+@pytest.mark.parametrize('kind', ['folder', 'pipe', 'dangling link', 'loop', 'bytes'])
+def test_a_note_that_is_no_text_is_passed_over(folder, kind):
+    note = folder / 'last_checkpoint'
+    note.unlink()
+    if kind == 'folder':
+        note.mkdir()
+    elif kind == 'pipe':
+        os.mkfifo(note)
+    elif kind == 'bytes':
+        note.write_bytes(bytes(range(256)) * 1000)
+    else:
+        note.symlink_to('gone' if kind == 'dangling link' else note.name)
+    assert newest_whole_checkpoint(folder).name == 'epoch_10.pth'
+
+
+def test_a_note_that_may_not_be_read_is_passed_over_with_a_warning(folder, monkeypatch, warnings_logged):
+    def refuse(path, *args, **kwargs):
+        raise PermissionError(13, 'Permission denied')
+
+    monkeypatch.setattr('pathlib.Path.open', refuse)
+    assert names(list_checkpoints(folder)) == ['epoch_10.pth', 'epoch_2.pth', 'epoch_1.pth']
+    assert 'last_checkpoint cannot be read (Permission denied)' in warnings_logged[0]
+
+
+@pytest.mark.parametrize('kind', ['folder', 'dangling link', 'pipe'])
+def test_what_bears_the_name_of_a_checkpoint_and_is_no_file_is_passed_over(folder, kind):
+    path = folder / 'epoch_11.pth'
+    {'folder': path.mkdir, 'dangling link': lambda: path.symlink_to('gone'), 'pipe': lambda: os.mkfifo(path)}[kind]()
+    (folder / 'last_checkpoint').write_text(str(path))
+    assert newest_whole_checkpoint(folder).name == 'epoch_10.pth'
+
+
+def test_only_what_a_run_writes_is_set_aside(folder):
+    others = ('pretrained.pth', 'epoch_1.pth.bak', 'my_epoch_1.pth', 'best.pth')
+    written = ('iter_5.pth', 'best_accuracy_top1_epoch_1-0123abcd.pth', 'nonfinite_iter_3.pth')
+    for name in (*others, *written):
+        (folder / name).write_bytes(b'')
+    moved = set_aside_checkpoints(folder, 'before')
+    assert {path.name for path in folder.glob('*.*')} == set(others)
+    assert {*written, 'epoch_1.pth', 'best_accuracy_top1_epoch_1.pth'} <= set(names(moved))
+    assert all(path.parent == folder / 'before' and path.exists() for path in moved)
+    assert set_aside_checkpoints(folder, 'again') == []
+    assert not (folder / 'again').exists()
