@@ -1,0 +1,206 @@
+"""Every entrance gives the same answer for the same file: the weights exactly, or the same refusal."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from mmengine.registry import MODELS
+from mmengine.runner import BaseLoop, CheckpointLoader, load_checkpoint
+from torch import nn
+
+from mmpretrain_inception.apis.convert import convert
+from mmpretrain_inception.engine import FitWeightsHook
+from mmpretrain_inception.errors import InputError
+from mmpretrain_inception.weights import Opened, from_ours, load, load_into, open_weights
+
+CLASSES = 5
+KERNEL = 'Mixed_6d.branch7x7_2.conv.weight'
+MODEL = dict(
+    type='mmpretrain.ImageClassifier',
+    backbone=dict(type='mmpretrain_inception.InceptionV3'),
+    neck=dict(type='mmpretrain_inception.InceptionNeck'),
+    head=dict(type='mmpretrain_inception.InceptionHead', num_classes=CLASSES),
+)
+
+
+@pytest.fixture(scope='module')
+def source():
+    torch.manual_seed(1)
+    return MODELS.build(MODEL).state_dict()
+
+
+@pytest.fixture(scope='module')
+def model():
+    return MODELS.build(MODEL)
+
+
+def runner_of(model, starting):
+    loop = object.__new__(type('Loop', (BaseLoop,), {'run': lambda self: None}))
+    loop.dataloader = SimpleNamespace(dataset=SimpleNamespace(metainfo={}))
+    train, test = (loop, None) if starting else (None, loop)
+    logger = SimpleNamespace(info=lambda line: None)
+    names = dict(_train_loop=train, _val_loop=None, _test_loop=test, _resume=False, _load_from='FILE', logger=logger)
+    return SimpleNamespace(model=model, **names)
+
+
+def by_runner(path, model, starting=False):
+    checkpoint = open_weights(path).checkpoint
+    FitWeightsHook().after_load_checkpoint(runner_of(model, starting), checkpoint)
+    model.load_state_dict(checkpoint['state_dict'])
+
+
+def by_init_cfg(path, model):
+    pretrained = dict(type='Pretrained', checkpoint=str(path))
+    MODELS.build(MODEL | dict(init_cfg=pretrained)).init_weights()
+    load_into(model, path, new_classes=True)
+
+
+EVALUATION = {
+    'Runner': by_runner,
+    'get_model and inferencers': lambda path, model: load_checkpoint(model, str(path), map_location='cpu'),
+    'ensemble and export': lambda path, model: load_into(model, path),
+}
+START = {'Runner': lambda path, model: by_runner(path, model, starting=True), 'init_cfg': by_init_cfg}
+
+
+def renamed(prefix):
+    return lambda ours: {f'{prefix}{name}': tensor for name, tensor in ours.items()}
+
+
+GOOD = {
+    'own': lambda ours: dict(state_dict=ours, meta=dict(epoch=1)),
+    'torchvision': lambda ours: from_ours(ours, 'torchvision'),
+    'timm, averaged': lambda ours: dict(
+        state_dict={name: 0 * tensor for name, tensor in from_ours(ours, 'timm').items()},
+        state_dict_ema=from_ours(ours, 'timm'),
+    ),
+    'mmpretrain': lambda ours: {f'backbone.{name}': tensor for name, tensor in from_ours(ours, 'torchvision').items()},
+    'module.': renamed('module.'),
+    '_orig_mod.module.': renamed('_orig_mod.module.'),
+    'Lightning': lambda ours: dict(state_dict={**renamed('model.')(ours), 'criterion.weight': torch.ones(CLASSES)}),
+    'nested': lambda ours: {'model_state_dict': renamed('net.')(from_ours(ours, 'torchvision'))},
+}
+
+
+def changed(name, change):
+    def damage(ours):
+        theirs = from_ours(ours, 'torchvision')
+        return {**theirs, name: change(theirs[name])}
+
+    return damage
+
+
+def with_nan(tensor):
+    tensor = tensor.clone()
+    tensor[(0,) * tensor.ndim] = float('nan')
+    return tensor
+
+
+BAD = {
+    'missing': (lambda ours: {n: t for n, t in from_ours(ours, 'torchvision').items() if n != KERNEL}, 'missing: '),
+    'NaN': (changed(KERNEL, with_nan), f'{KERNEL} holds NaN or infinity'),
+    'infinity': (changed('Conv2d_1a_3x3.bn.bias', lambda t: t / 0), 'bn.bias holds NaN or infinity'),
+    'complex': (changed(KERNEL, lambda t: t.to(torch.complex64)), f'{KERNEL} is of type torch.complex64'),
+    'integers': (changed(KERNEL, lambda t: t.to(torch.int32)), f'{KERNEL} is of type torch.int32'),
+    'meta': (changed(KERNEL, lambda t: t.to('meta')), 'meta'),
+    'sparse': (changed('fc.bias', lambda t: t.to_sparse()), 'sparse'),
+    'quantised': (changed('fc.bias', lambda t: torch.quantize_per_tensor(t, 0.1, 0, torch.qint8)), 'quantised'),
+    'twice': (lambda ours: {**renamed('student.')(ours), **renamed('teacher.')(ours)}, 'holds Inception V3 2 times'),
+}
+
+
+@pytest.fixture(scope='module')
+def write(source, tmp_path_factory):
+    folder, written = tmp_path_factory.mktemp('files'), {}
+
+    def once(name, content):
+        if name not in written:
+            written[name] = folder / f'{len(written)}.pth'
+            torch.save(content(source), written[name])
+        return written[name]
+
+    return once
+
+
+@pytest.mark.parametrize('kind', GOOD)
+def test_every_entrance_loads_the_same(kind, write, model, source):
+    path = write(kind, GOOD[kind])
+    for enter in EVALUATION.values():
+        with torch.no_grad():
+            model.head.fc.weight.zero_()
+        enter(path, model)
+        for name, tensor in model.state_dict().items():
+            assert torch.equal(tensor, source[name]), name
+
+
+@pytest.mark.parametrize('kind', BAD)
+def test_every_entrance_refuses_the_same(kind, write, model, tmp_path):
+    content, message = BAD[kind]
+    path = write(kind, content)
+    entrances = [*EVALUATION.values(), *START.values(), lambda path, model: convert(path, tmp_path / 'out.pth')]
+    for enter in entrances:
+        with pytest.raises(InputError, match=message):
+            enter(path, model)
+    assert not (tmp_path / 'out.pth').exists()
+
+
+@pytest.mark.parametrize('replaced', [False, True])
+def test_other_classes_are_refused_for_evaluation_and_left_at_initialisation_at_a_start(write, model, replaced):
+    def other(ours):
+        theirs = {n: t for n, t in from_ours(ours, 'torchvision').items() if not n.startswith('fc.')}
+        layers = {'fc.0.': 7, 'fc.3.': CLASSES} if replaced else {'fc.': 37}
+        return theirs | {f'{name}weight': torch.ones(size, 2048) for name, size in layers.items()}
+
+    path = write(f'other {replaced}', other)
+    message = 'other layers in place of head.fc' if replaced else r'head\.fc'
+    for enter in EVALUATION.values():
+        with pytest.raises(InputError, match=message):
+            enter(path, model)
+    loaded = load(path, model, new_classes=True)
+    assert loaded.left_at_init == ('head.fc.weight', 'head.fc.bias')
+    assert any('head.fc left at initialisation' in line for line in loaded.notes)
+
+
+def test_strict_loading_by_torch_tells_the_truth(source):
+    head = MODELS.build(dict(type='mmpretrain_inception.InceptionHead', num_classes=37))
+    with pytest.raises(RuntimeError, match=r'size mismatch for fc\.weight'):
+        head.load_state_dict({n.removeprefix('head.'): t for n, t in source.items() if n.startswith('head.')})
+
+
+@pytest.mark.parametrize('meant', ['zoo', 'ant'])
+def test_classes_of_other_names(source, model, meant):
+    names = ('ant', 'bee', 'cat', 'dog', 'eel')
+    checkpoint = dict(state_dict=source, meta=dict(dataset_meta=dict(classes=names)))
+    opened = Opened({}, checkpoint['meta'], checkpoint, 'FILE')
+    classes = (meant, *names[1:])
+    if meant == 'ant':
+        assert load(opened, model, classes=classes).left_at_init == ()
+        return
+    with pytest.raises(InputError, match="FILE: class 0 is 'ant' in the file, but 'zoo' in the data"):
+        load(opened, model, classes=classes)
+    assert load(opened, model, classes=classes, new_classes=True).left_at_init == ('head.fc.weight', 'head.fc.bias')
+
+
+def test_a_plain_module_around_the_backbone_is_filled_from_a_publishers_file(source, model):
+    host = nn.Module()
+    host.encoder, host.decoder = MODELS.build(MODEL['backbone']), nn.Linear(3, 2)
+    file = from_ours(source, 'torchvision')
+    with pytest.raises(InputError, match=r'missing: decoder\.weight, decoder\.bias$'):
+        load(file, host)
+    loaded = load(file, host, new_classes=True)
+    assert loaded.left_at_init == ('decoder.weight', 'decoder.bias')
+    assert torch.equal(loaded.state_dict[f'encoder.{KERNEL}'], file[KERNEL])
+    own = host.state_dict()
+    assert list(load(own, host).state_dict) == list(own)
+
+
+@pytest.mark.parametrize('address', ['torchvision://x', 'open-mmlab://x', 's3://bucket/x', 'pavi://x', 'file.pth'])
+def test_the_loaders_of_mmengine_stay_what_they_are(address):
+    assert CheckpointLoader._get_checkpoint_loader(address).__module__ == 'mmengine.runner.checkpoint'
+
+
+def test_other_models_are_loaded_by_mmengine(tmp_path):
+    other = nn.Linear(2, 2)
+    torch.save({'weight': torch.ones(2, 2)}, tmp_path / 'part.pth')
+    load_checkpoint(other, str(tmp_path / 'part.pth'))
+    assert torch.equal(other.weight, torch.ones(2, 2))
