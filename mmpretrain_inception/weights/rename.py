@@ -11,7 +11,7 @@ from torch import Tensor
 from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.utils.wording import list_some
 from mmpretrain_inception.weights.families import FAMILIES, INCEPTION_V3, Family, Scheme
-from mmpretrain_inception.weights.families.family import Place, Weights, count_prefixes, most_common
+from mmpretrain_inception.weights.families.family import HEAD, Place, Weights, count_prefixes, most_common
 from mmpretrain_inception.weights.families.inception_v3.schemes import ALIASES
 
 TARGETS = ('ours', 'torchvision', 'timm')
@@ -59,14 +59,17 @@ def recognise(names: Iterable[str], origin: str = 'the state dict', source: str 
                 continue
             counts = count_prefixes(listed, family.their_names[scheme.name])
             prefixes = most_common(counts)
-            if not prefixes or (best and _rank(counts[prefixes[0]], prefixes[0]) <= _rank(best.hits, best.prefix)):
+            if not prefixes:
+                continue
+            candidate = Recognised(family, scheme, prefixes[0], counts[prefixes[0]])
+            if best and _rank(candidate, listed) <= _rank(best, listed):
                 continue
             if len(prefixes) > 1 and 2 * counts[prefixes[0]] > len(family.order):
                 raise InputError(
                     f'{origin} holds {family.title} {len(prefixes)} times, under {list_some(prefixes)}; '
                     'save the state dict of one of them'
                 )
-            best = Recognised(family, scheme, prefixes[0], counts[prefixes[0]])
+            best = candidate
     return best
 
 
@@ -223,9 +226,15 @@ def unwrapped(tensors: Mapping[str, Any], origin: str = 'the state dict') -> dic
     return bare
 
 
-def _rank(hits: int, prefix: str) -> tuple[int, int]:
-    """Return what the better of two explanations of a file has more of: the shorter prefix leaves less unexplained."""
-    return hits, -len(prefix)
+def _rank(found: Recognised, names: Sequence[str]) -> tuple[int, int, int]:
+    """Return what the better of two explanations of a file has more of.
+
+    A shorter prefix leaves fewer names unexplained. A bare backbone and a network with a replaced classifier have the
+    same known names; the names that belong to a classifier tell them apart.
+    """
+    start = len(found.prefix)
+    inside = (name[start:] for name in names if name.startswith(found.prefix))
+    return found.hits, -start, sum(found.scheme.to_ours(name).startswith(HEAD) for name in inside)
 
 
 def _named(source: str, names: Mapping[str, Any], origin: str) -> Recognised:
