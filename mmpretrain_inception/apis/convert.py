@@ -50,12 +50,15 @@ def network_of(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the state dict, without values, of the variant of the network that weights are of.
 
     Args:
-        tensors: Weights under our names, whose names show the stem and the classifiers.
+        tensors: Weights under our names. They show the stem, the image's channels and the classifiers.
     """
-    stem: dict[str, Any] = dict(stem='7x7') if 'backbone.Conv2d_1a_7x7.conv.weight' in tensors else {}
+    kernel = next((tensors[name] for name in INCEPTION_V3.input_kernels if name in tensors), None)
+    options: dict[str, Any] = dict(stem='7x7') if 'backbone.Conv2d_1a_7x7.conv.weight' in tensors else {}
+    if kernel is not None and kernel.ndim == 4:
+        options['in_channels'] = kernel.shape[1]
     aux_fc_norm = f'{INCEPTION_V3.auxiliary}conv1.conv.bias' not in tensors
     with torch.device('meta'):
-        backbone = InceptionV3(**stem).state_dict()
+        backbone = InceptionV3(**options).state_dict()
         head = InceptionHead(_num_classes(tensors), with_aux=True, aux_fc_norm=aux_fc_norm).state_dict()
     network = {f'backbone.{name}': tensor for name, tensor in backbone.items()}
     network |= {f'head.{name}': tensor for name, tensor in head.items()}

@@ -128,7 +128,7 @@ def _adapted(
     if not new_classes:
         return {**kept, **cut}, lines
     kernel = adapt_input(kept, own, parts)
-    lines += [f'{name} adapted to {len(tensor[0])} channels' for name, tensor in kernel.items()]
+    lines += [f'{name} adapted to {len(tensor[0])} channel(s)' for name, tensor in kernel.items()]
     foreign = [name for name in kept if name not in own and parts.is_foreign(name)]
     lines += [f'not in the model, left out: {list_some(foreign)}'] if foreign else []
     return {name: tensor for name, tensor in {**kept, **cut, **kernel}.items() if name not in foreign}, lines

@@ -161,6 +161,27 @@ def test_other_classes_are_refused_for_evaluation_and_left_at_initialisation_at_
     assert any('head.fc left at initialisation' in line for line in loaded.notes)
 
 
+@pytest.mark.parametrize('options', [dict(stem='7x7'), dict(in_channels=1), dict(in_channels=4)], ids=str)
+def test_checkpoints_of_variants_are_converted(tmp_path, options):
+    head = dict(type='mmpretrain_inception.InceptionHead', num_classes=CLASSES, with_aux=True, aux_fc_norm=False)
+    variant = MODELS.build(MODEL | dict(backbone=MODEL['backbone'] | options, head=head)).state_dict()
+    torch.save(variant, tmp_path / 'variant.pth')
+    convert(tmp_path / 'variant.pth', tmp_path / 'out.pth')
+    converted = open_weights(tmp_path / 'out.pth').tensors
+    assert converted.keys() == variant.keys()
+    assert all(torch.equal(converted[name], variant[name]) for name in variant)
+
+
+def test_a_start_adapts_the_first_kernel_to_other_images(source):
+    grey = MODELS.build(MODEL | dict(backbone=MODEL['backbone'] | dict(in_channels=1)))
+    with pytest.raises(InputError, match=r'of another shape: backbone\.Conv2d_1a_3x3'):
+        load(source, grey)
+    loaded = load(source, grey, new_classes=True)
+    name = 'backbone.Conv2d_1a_3x3.conv.weight'
+    torch.testing.assert_close(loaded.state_dict[name], source[name].sum(dim=1, keepdim=True))
+    assert any('adapted to 1 channel' in line for line in loaded.notes)
+
+
 def test_strict_loading_by_torch_tells_the_truth(source):
     head = MODELS.build(dict(type='mmpretrain_inception.InceptionHead', num_classes=37))
     with pytest.raises(RuntimeError, match=r'size mismatch for fc\.weight'):
