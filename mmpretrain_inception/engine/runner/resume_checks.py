@@ -86,7 +86,8 @@ def _check_optimizer(origin: str, name: str, wrapper: OptimWrapper, saved: Any) 
     if not isinstance(groups, list) or not isinstance(saved.get('state'), dict):
         raise InputError(f'{origin}: expected the state of an optimizer, got a {type(saved).__name__}')
     prefix = f'optim_wrapper{name}.optimizer'
-    own = wrapper.param_groups
+    # Not the wrapper's, which end with a group without parameters for the log, `base_lr`.
+    own = wrapper.optimizer.param_groups
     if len(groups) != len(own):
         raise _differs(origin, f'{prefix} parameter groups', len(groups), len(own))
     for group, before in zip(own, groups):

@@ -120,6 +120,20 @@ def test_the_same_settings_resume(tmp_path, settings, kind):
     assert runner.epoch == 3
 
 
+@pytest.mark.parametrize('paramwise', [dict(norm_decay_mult=0.0), dict(bias_lr_mult=2.0, custom_keys={'layers.0': {}})])
+def test_settings_of_single_parameters_resume_and_are_compared(tmp_path, paramwise):
+    for epochs in (1, 2):
+        runner = build(tmp_path, epochs=epochs, resume=epochs > 1)
+        runner.optim_wrapper['optimizer'].update(weight_decay=0.1)
+        runner.optim_wrapper['paramwise_cfg'] = paramwise
+        runner.train()
+    other = build(tmp_path, epochs=3, resume=True)
+    other.optim_wrapper['optimizer'].update(weight_decay=0.2)
+    other.optim_wrapper['paramwise_cfg'] = paramwise
+    with pytest.raises(InputError, match=r'optimizer\.weight_decay is 0\.1 in the checkpoint and 0\.2 in this run'):
+        other.train()
+
+
 def test_a_longer_run_takes_schedules_without_an_end_along(tmp_path):
     build(tmp_path, epochs=1).train()
     runner = build(tmp_path, epochs=5, resume=True)
