@@ -18,5 +18,5 @@ def dataset_sources(options: DataOptions) -> list[Source]:
         UsageError: If the options do not fit the config.
         InputError: If the config or its data cannot be used.
     """
-    with settings_explained(options.config):
+    with settings_explained(options):
         return config_sources(configure(options).cfg)

@@ -30,7 +30,7 @@ def export(options: ExportOptions) -> str:
         UsageError: If runtime, precision and the ending of the file do not fit together.
         InputError: If the checkpoint, the data or a library is missing, or the difference is too large.
     """
-    with settings_explained(options.config):
+    with settings_explained(options):
         cfg, notes = configure(options)
         return '\n'.join((*notes, _export(cfg, options)))
 

@@ -24,7 +24,7 @@ def train(options: TrainOptions) -> None:
         UsageError: If the options do not fit the config or each other.
         InputError: If the config, the data or a checkpoint cannot be used.
     """
-    with settings_explained(options.config):
+    with settings_explained(options):
         _build(options).train()
 
 
@@ -41,7 +41,7 @@ def evaluate(options: TestOptions) -> dict[str, Any]:
         UsageError: If the options do not fit the config or each other.
         InputError: If the config, the data or a checkpoint cannot be used.
     """
-    with settings_explained(options.config):
+    with settings_explained(options):
         runner = _build(options)
         if options.out and options.out_item != 'metrics':
             runner.test_evaluator.metrics.append(DumpResults(out_file_path=options.out))

@@ -10,7 +10,6 @@ from mmengine.config import Config
 from mmengine.hooks import CheckpointHook, EMAHook
 
 from mmpretrain_inception.configuring.config_file import get_at
-from mmpretrain_inception.configuring.datasets import innermost_datasets
 from mmpretrain_inception.configuring.options import TestOptions
 from mmpretrain_inception.deploy.table import is_exported
 from mmpretrain_inception.engine import ResumableFlexibleRunner, ResumableRunner, SafeCheckpointHook
@@ -19,39 +18,6 @@ from mmpretrain_inception.registry import HOOKS, RUNNERS, STRATEGIES, is_kind, r
 
 _RULE = 'default_hooks.checkpoint.rule'
 _SAVE_BEST = 'default_hooks.checkpoint.save_best'
-
-
-# What mmengine builds, and would take a text for: it fails far away, or for ever.
-_BUILT = (
-    'model',
-    'train_dataloader.dataset',
-    'val_dataloader.dataset',
-    'test_dataloader.dataset',
-    'val_evaluator',
-    'test_evaluator',
-    'optim_wrapper',
-    'param_scheduler',
-    'custom_hooks',
-    'visualizer',
-    'visualizer.vis_backends',
-)
-
-
-def check_parts(cfg: Config, name: str) -> None:
-    """Refuse a text where a config of something to build belongs, such as ``test_evaluator=[dict(type='...')]``.
-
-    Raises:
-        UsageError: If there is one, with how ``--cfg-options`` reaches the setting instead.
-    """
-    pipelines = (f'{key}.pipeline' for phase in ('train', 'val', 'test') for key in innermost_datasets(cfg, phase))
-    for key in (*_BUILT, *pipelines):
-        parts = get_at(cfg, key)
-        for part in parts if isinstance(parts, (list, tuple)) else [parts]:
-            if isinstance(part, (str, bytes, int, float)):
-                raise UsageError(
-                    f'{name}: expected {key} to be a dict with a type or a list of them, got {part!r}; values of '
-                    f'--cfg-options are plain data, so name one setting: {key}.0.type=... or {key}.type=...'
-                )
 
 
 def check_sharding(cfg: Config, name: str, launcher: str) -> None:

@@ -12,7 +12,6 @@ from mmengine.config import Config
 from mmpretrain_inception.configuring.checks import (
     check_accumulation,
     check_exported_options,
-    check_parts,
     check_sharding,
     check_shown,
     remark_on_checkpoints,
@@ -33,6 +32,7 @@ from mmpretrain_inception.configuring.options import (
     TrainOptions,
 )
 from mmpretrain_inception.configuring.resuming import find_checkpoint
+from mmpretrain_inception.configuring.values import check_groups, check_values
 from mmpretrain_inception.deploy.table import is_exported
 from mmpretrain_inception.errors import UsageError
 
@@ -131,7 +131,7 @@ def make_plan(options: ConfigOptions, cfg: Config, machine: Machine) -> Plan:
         UsageError: If the options do not fit the config or each other.
         InputError: If the data or a checkpoint cannot be used.
     """
-    check_parts(cfg, options.config)
+    check_values(cfg, options.config)
     if isinstance(options, TrainOptions):
         return plan_training(options, cfg, machine)
     if isinstance(options, TestOptions):
@@ -154,6 +154,7 @@ def plan_training(options: TrainOptions, cfg: Config, machine: Machine) -> Train
     name = options.config
     if options.auto_scale_lr and 'auto_scale_lr' not in cfg:
         raise UsageError(f'{name}: --auto-scale-lr needs auto_scale_lr=dict(base_batch_size=...) in the config')
+    check_groups(cfg, name, ('train',) if options.no_validate else ('train', 'val'))
     launcher = _launcher(options)
     check_sharding(cfg, name, launcher)
     if options.auto_scale_lr or cfg.get('auto_scale_lr', {}).get('enable'):
@@ -190,6 +191,7 @@ def plan_training(options: TrainOptions, cfg: Config, machine: Machine) -> Train
 def plan_test(options: TestOptions, cfg: Config, machine: Machine) -> TestPlan:
     """Decide what ``tools/test.py`` does; arguments and errors as in :func:`make_plan`."""
     name = options.config
+    check_groups(cfg, name, ('test',))
     launcher = _launcher(options)
     members = list_members(cfg, options.checkpoints, name)
     files = [member.checkpoint for member in members]

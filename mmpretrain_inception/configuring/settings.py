@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from contextlib import contextmanager
 from mmengine.registry import build_functions, registry
 from mmengine.runner import _flexible_runner, runner
 
+from mmpretrain_inception.configuring.options import ConfigOptions
 from mmpretrain_inception.errors import InputError
 
 _PACKAGE = __name__.partition('.')[0]
@@ -17,20 +19,25 @@ _REGISTRIES = (build_functions.__file__, registry.__file__)
 _RUNNERS = (runner.__file__, _flexible_runner.__file__)
 
 
-@contextmanager
-def settings_explained(name: str) -> Iterator[None]:
-    """Report mistakes in a config in one line.
+# How Python reports an argument that a function does not take.
+_UNEXPECTED = re.compile(r"got an unexpected keyword argument '(\w+)'")
 
-    These are errors raised by a registry itself: an unknown type, an argument that a class does not take, a setting
-    that is not a dict; and optional libraries that are not installed. Errors raised inside a class that is being built,
-    or anywhere else, keep their traceback.
+
+@contextmanager
+def settings_explained(options: ConfigOptions) -> Iterator[None]:
+    """Report a setting that nothing can be built from, in one line.
+
+    These are errors that a registry raises itself, such as for a type that nobody registered; an argument that a class
+    does not take, if the user set it; and an optional library that is not installed. What else is raised inside a class
+    that is being built, or anywhere, keeps its traceback.
 
     Args:
-        name: The config file, for the message.
+        options: The config file, for the message, and what the user set in it.
 
     Raises:
         InputError: If such a setting was found.
     """
+    name = options.config
     try:
         yield
     except InputError:
@@ -40,12 +47,15 @@ def settings_explained(name: str) -> Iterator[None]:
             raise
         raise InputError(f'{name}: a setting needs a library that is not installed: {_in_one_line(error)}') from error
     except (KeyError, TypeError) as error:
-        if not _is_about_config(error):
+        if not _is_about_config(error, options):
             raise
         raise InputError(f'{name}: a setting does not fit: {_in_one_line(error)}') from error
 
 
-def _is_about_config(error: Exception) -> bool:
+def _is_about_config(error: Exception, options: ConfigOptions) -> bool:
+    unexpected = _UNEXPECTED.search(str(error))
+    if unexpected and any(unexpected[1] in key.split('.') for key in options.cfg_options or ()):
+        return True
     raised_in = traceback.extract_tb(error.__traceback__)[-1].filename
     if raised_in in _RUNNERS:
         # A Runner calls loaders and loops with what the config has.

@@ -5,13 +5,11 @@ from support import CONFIGS
 
 from mmpretrain_inception.configuring.checks import (
     check_accumulation,
-    check_parts,
     check_sharding,
     known_rule,
     remark_on_checkpoints,
     remark_on_save_best,
 )
-from mmpretrain_inception.configuring.config_file import set_at
 from mmpretrain_inception.errors import UsageError
 
 
@@ -116,24 +114,3 @@ def test_a_rule_that_the_config_has_for_another_metric_is_dropped(options, notes
 def test_checkpoints_that_count_what_training_does_not(training, hook, notes):
     cfg = Config(dict(train_cfg=training, default_hooks=dict(checkpoint=hook)))
     assert len(list(remark_on_checkpoints(cfg))) == notes
-
-
-@pytest.mark.parametrize(
-    ('key', 'value'),
-    [
-        ('test_evaluator', ["dict(type='Accuracy')"]),
-        ('val_evaluator', 'Accuracy'),
-        ('custom_hooks', ['EMAHook']),
-        ('param_scheduler', 'CosineAnnealingLR'),
-        ('visualizer.vis_backends', ['TensorboardVisBackend']),
-        ('train_dataloader.dataset.dataset.pipeline', ['PackInputs']),
-        ('optim_wrapper', 3),
-    ],
-)
-def test_a_text_is_no_part_that_can_be_built(key, value):
-    cfg = Config(dict(train_dataloader=dict(dataset=dict(type='RepeatDataset', dataset=dict(type='CIFAR10')))))
-    check_parts(cfg, 'c.py')
-    set_at(cfg, key, value)
-    message = rf'^c\.py: expected {key} to be a dict .*; values of --cfg-options'
-    with pytest.raises(UsageError, match=message):
-        check_parts(cfg, 'c.py')

@@ -20,6 +20,8 @@ def config(**settings):
             train_dataloader=dict(batch_size=8, dataset=dict(type='CIFAR10')),
             test_dataloader=dict(batch_size=8, num_workers=5, dataset=dict(type='CIFAR10')),
             train_cfg=dict(by_epoch=True, max_epochs=3),
+            test_cfg=dict(),
+            test_evaluator=dict(type='Accuracy'),
             optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
             runner_type='mmpretrain_inception.ResumableRunner',
             default_hooks=dict(checkpoint=dict(type='CheckpointHook')),
@@ -141,7 +143,7 @@ def test_resuming_where_there_is_nothing(tmp_path):
 
 @pytest.fixture
 def folder_config(image_folder):
-    cfg = config(image_folder=str(image_folder))
+    cfg = config(image_folder=str(image_folder), val_cfg=dict(), val_evaluator=dict(type='Accuracy'))
     for phase in ('train', 'val', 'test'):
         cfg[f'{phase}_dataloader'] = dict(dataset=dict(type='mmpretrain_inception.ImageFolder'))
     return cfg

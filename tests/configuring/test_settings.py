@@ -5,8 +5,11 @@ from mmengine.config import Config
 from mmengine.registry import HOOKS, METRICS, RUNNERS, VISUALIZERS
 from torch import nn
 
+from mmpretrain_inception.configuring.options import ConfigOptions
 from mmpretrain_inception.configuring.settings import settings_explained
 from mmpretrain_inception.errors import InputError
+
+OPTIONS = ConfigOptions('c.py', {'default_hooks.timer.colour': 3})
 
 
 class Faulty(nn.Module):
@@ -26,7 +29,7 @@ class Faulty(nn.Module):
     ],
 )
 def test_a_setting_that_nothing_can_be_built_from_is_named_in_one_line(build, message):
-    with pytest.raises(InputError, match=message) as error, settings_explained('c.py'):
+    with pytest.raises(InputError, match=message) as error, settings_explained(OPTIONS):
         build()
     assert '\n' not in str(error.value)
     assert len(str(error.value)) < 400
@@ -37,17 +40,34 @@ def test_a_library_that_is_not_installed_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, 'tensorboardX', None)
     backend = dict(type='TensorboardVisBackend', save_dir='/tmp')
     message = r'needs a library that is not installed: .*tensorboard'
-    with pytest.raises(InputError, match=message), settings_explained('c.py'):
+    with pytest.raises(InputError, match=message), settings_explained(OPTIONS):
         VISUALIZERS.build(dict(type='Visualizer', name='v', vis_backends=[backend])).add_scalar('a', 1)
 
 
 @pytest.mark.parametrize('kind', [AttributeError, KeyError, TypeError, ValueError, AssertionError])
 def test_what_a_class_raises_keeps_its_traceback(kind):
-    with pytest.raises(kind, match='a bug'), settings_explained('c.py'):
+    with pytest.raises(kind, match='a bug'), settings_explained(OPTIONS):
         HOOKS.build(dict(type=Faulty, kind=kind))
 
 
 @pytest.mark.parametrize('name', ['mmpretrain_inception.absent', 'mmpretrain_inception'])
 def test_an_import_of_this_package_that_fails_keeps_its_traceback(name):
-    with pytest.raises(ImportError), settings_explained('c.py'):
+    with pytest.raises(ImportError), settings_explained(OPTIONS):
         raise ImportError('no', name=name)
+
+
+class Base:
+    def __init__(self, size):
+        pass
+
+
+class Child(Base):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+
+
+def test_an_argument_that_a_base_class_does_not_take_is_the_users_only_if_the_user_set_it():
+    with pytest.raises(InputError, match="unexpected keyword argument 'colour'"), settings_explained(OPTIONS):
+        HOOKS.build(dict(type=Child, colour=3))
+    with pytest.raises(TypeError, match="unexpected keyword argument 'weight'"), settings_explained(OPTIONS):
+        HOOKS.build(dict(type=Child, weight=3))
