@@ -22,10 +22,10 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main() -> None:
-    """Build the model, count, and print."""
-    cfg = read_config(ConfigOptions(args.config, args.cfg_options))
+    """Count and print."""
     height, width = args.shape * 2 if len(args.shape) == 1 else args.shape
-    print(format_complexity(count_complexity(cfg, height, width), height, width, table=args.table))
+    counts = measure_complexity(ConfigOptions(args.config, args.cfg_options), height, width)
+    print(format_complexity(counts, height, width, table=args.table))
 
 
 if __name__ == '__main__':
@@ -34,9 +34,8 @@ if __name__ == '__main__':
     if len(args.shape) > 2:
         parser.error(f'--shape: expected one or two numbers, got {len(args.shape)}')
     # Imported after parsing: torch and mmpretrain take seconds.
+    from mmpretrain_inception.apis import ConfigOptions, measure_complexity
     from mmpretrain_inception.cli import run_tool
-    from mmpretrain_inception.configuring.config_file import read_config
-    from mmpretrain_inception.configuring.options import ConfigOptions
-    from mmpretrain_inception.evaluation.complexity import count_complexity, format_complexity
+    from mmpretrain_inception.evaluation.complexity import format_complexity
 
     run_tool(main)

@@ -1,5 +1,6 @@
 """What Python users and the tools call: options in, results out."""
 
+from mmpretrain_inception.apis.complexity import measure_complexity
 from mmpretrain_inception.apis.data import dataset_sources
 from mmpretrain_inception.apis.export import export
 from mmpretrain_inception.apis.run import evaluate, train
@@ -20,5 +21,6 @@ __all__ = [
     'dataset_sources',
     'evaluate',
     'export',
+    'measure_complexity',
     'train',
 ]

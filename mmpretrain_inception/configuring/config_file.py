@@ -10,6 +10,7 @@ from typing import Any
 from mmengine.config import Config, ConfigDict
 from mmengine.config.config import DELETE_KEY
 from mmengine.config.lazy import LazyAttr, LazyObject
+from mmengine.config.utils import ConfigParsingError
 from mmengine.hub import get_config
 
 from mmpretrain_inception.configuring.options import ConfigOptions
@@ -52,6 +53,11 @@ def load_config(name: str) -> Config:
         if _is_our_bug(error):
             raise
         reason = ' '.join(str(error).split())
+        if isinstance(error, ConfigParsingError) and 'mmpretrain_inception' in reason:
+            reason = (
+                "read_base() reads mmengine's lazy configs and those of mmpretrain_inception are text configs; inherit "
+                "them by _base_ = 'mmpretrain_inception::...', or import the classes of mmpretrain_inception as types"
+            )
         raise InputError(f'{name}: the config cannot be read: {type(error).__name__}: {reason}') from error
     return Config(content, cfg_text=cfg.text, filename=cfg.filename, env_variables=cfg.env_variables)
 

@@ -74,6 +74,13 @@ def test_a_config_that_fails_is_named_in_one_line(write, text, message):
     assert '\n' not in str(error.value)
 
 
+@pytest.mark.parametrize('base', ['configs.default_runtime', 'configs.inception_v3.absent'])
+def test_reading_our_text_configs_the_lazy_way_says_how_to_do_it(write, base):
+    lazy = f'from mmengine.config import read_base\nwith read_base():\n    from mmpretrain_inception.{base} import *\n'
+    with pytest.raises(InputError, match=r"are text configs; inherit them by _base_ = 'mmpretrain_inception::"):
+        load_config(write(lazy))
+
+
 def test_a_bug_of_this_package_keeps_its_traceback(write, monkeypatch):
     def faulty(value):
         return value.no_such_attribute
