@@ -10,6 +10,7 @@ from mmpretrain_inception.configuring.checks import (
     remark_on_checkpoints,
     remark_on_save_best,
 )
+from mmpretrain_inception.engine import SafeCheckpointHook
 from mmpretrain_inception.errors import UsageError
 
 
@@ -80,6 +81,13 @@ def test_a_runner_that_does_not_count_accumulated_images_is_refused(runner_type,
 )
 def test_the_name_of_a_metric_says_which_value_is_the_best(metric, rule):
     assert known_rule(metric) == rule
+
+
+def test_the_best_by_whatever_is_measured_first_follows_its_name():
+    hook = SafeCheckpointHook(save_best='auto')
+    # As mmengine calls it after the first validation.
+    hook._init_rule(hook.rules, ['single-label/cross_entropy'])
+    assert hook.rules == ['less']
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,136 @@
+"""Training and testing from Python, with a network of a few layers."""
+
+from glob import glob
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmpretrain.registry import MODELS
+
+from mmpretrain_inception.apis import TestOptions, TrainOptions, evaluate, train
+from mmpretrain_inception.weights import open_weights
+
+CONFIG = """
+default_scope = 'mmpretrain'
+runner_type = 'mmpretrain_inception.ResumableRunner'
+image_folder = None
+data_preprocessor = dict(num_classes=2, mean=[120.0] * 3, std=[60.0] * 3, to_rgb=True)
+model = dict(
+    type='ImageClassifier',
+    backbone=dict(type='MobileNetV2', widen_factor=0.25),
+    neck=dict(type='GlobalAveragePooling'),
+    head=dict(type='LinearClsHead', num_classes=2, in_channels=1280),
+)
+pipeline = [
+    dict(type='mmpretrain_inception.LoadImage'),
+    dict(type='ResizeEdge', scale=32, edge='short'),
+    dict(type='CenterCrop', crop_size=32),
+    dict(type='PackInputs'),
+]
+train_dataloader = dict(
+    batch_size=12,
+    num_workers=0,
+    dataset=dict(type='mmpretrain_inception.ImageFolder', pipeline=pipeline),
+    sampler=dict(type='DefaultSampler', shuffle=True),
+)
+val_dataloader = dict(
+    batch_size=12,
+    num_workers=0,
+    dataset=dict(type='mmpretrain_inception.ImageFolder', pipeline=pipeline),
+    sampler=dict(type='DefaultSampler', shuffle=False),
+)
+val_evaluator = [dict(type='Accuracy', topk=1), dict(type='mmpretrain_inception.CrossEntropy')]
+test_dataloader, test_evaluator = val_dataloader, val_evaluator
+train_cfg = dict(by_epoch=True, max_epochs=2)
+val_cfg = test_cfg = dict()
+optim_wrapper = dict(optimizer=dict(type='SGD', lr=0.01))
+auto_scale_lr = dict(base_batch_size=24)
+randomness = dict(seed=0)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, image_folder, monkeypatch):
+    """A folder with a config, images and two checkpoints of random weights; relative paths start there."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'c.py').write_text(CONFIG)
+    settings = Config.fromfile(tmp_path / 'c.py').model
+    settings.head.num_classes = 3
+    for seed, name in enumerate('ab'):
+        torch.manual_seed(seed)
+        model = MODELS.build(settings)
+        meta = dict(dataset_meta=dict(classes=('ant', 'bee', 'cat')))
+        torch.save(dict(state_dict=model.state_dict(), meta=meta), tmp_path / f'{name}.pth')
+    return tmp_path
+
+
+def test_options(folder, name, **options):
+    settings = {'experiment_name': name, **(options.pop('cfg_options', None) or {})}
+    return TestOptions(options.pop('config', 'c.py'), settings, work_dir=str(folder / name), **options)
+
+
+test_options.__test__ = False
+
+
+@pytest.mark.parametrize(
+    ('checkpoints', 'options'),
+    [
+        (('a.pth',), {}),
+        (('a.pth',), dict(tta=True)),
+        (('a.pth',), dict(amp=True, skip_broken=True)),
+        (('a.pth', 'b.pth'), {}),
+        (('a.pth', 'b.pth'), dict(tta=True)),
+    ],
+    ids=['one', 'tta', 'amp', 'ensemble', 'ensemble and tta'],
+)
+def test_the_dumped_config_gives_the_same_metrics_from_any_folder(folder, monkeypatch, checkpoints, options):
+    expected = evaluate(test_options(folder, 'first', data='images', checkpoints=checkpoints, **options))
+    (dumped,) = glob(str(folder / 'first/*/c.py'))
+    (folder / 'other').mkdir()
+    monkeypatch.chdir(folder / 'other')
+    # Those of an ensemble are in its config.
+    again = () if len(checkpoints) > 1 else (str(folder / 'a.pth'),)
+    for name, repeated in (('second', {}), ('third', options)):
+        assert evaluate(test_options(folder, name, config=dumped, checkpoints=again, **repeated)) == expected
+
+
+def test_the_users_option_says_which_images_are_tested(folder):
+    (folder / 'images/test/cat').mkdir(parents=True)
+    (folder / 'images/val/cat/0.jpg').rename(folder / 'images/test/cat/0.jpg')
+    option = {'test_dataloader.dataset.data_prefix': 'test'}
+    arguments = dict(data='images', checkpoints=('a.pth',), skip_broken=True)
+    assert evaluate(test_options(folder, 'val', **arguments))['images'] == 11
+    assert evaluate(test_options(folder, 'test', cfg_options=option, **arguments))['images'] == 1
+
+
+WRAPPED = """
+_base_ = 'c.py'
+inner = dict(type='mmpretrain_inception.ImageFolder', pipeline={{_base_.pipeline}})
+train_dataloader = dict(dataset=dict(_delete_=True, type=%s))
+"""
+
+
+@pytest.mark.parametrize(
+    ('wrapper', 'images'),
+    [
+        ("'RepeatDataset', times=3, dataset=inner", 72),
+        ("'ClassBalancedDataset', oversample_thr=0.1, dataset=inner", 24),
+        ("'KFoldDataset', fold=0, num_splits=3, test_mode=False, dataset=inner", 16),
+        ("'ConcatDataset', datasets=[inner, inner]", 48),
+    ],
+)
+def test_own_images_are_trained_on_through_wrappers(folder, wrapper, images):
+    (folder / 'w.py').write_text(WRAPPED % wrapper)
+    settings = {'experiment_name': folder.name, 'train_cfg.max_epochs': 1, 'train_dataloader.batch_size': images}
+    train(TrainOptions('w.py', settings, data='images', work_dir='work'))
+    # One batch, which no image is missing from.
+    assert open_weights(folder / 'work/epoch_1.pth').meta['iter'] == 1
+
+
+def test_a_run_from_the_dumped_config_ends_as_the_first_one(folder):
+    settings = {'experiment_name': f'{folder.name}-1', 'optim_wrapper.accumulative_counts': 2}
+    train(TrainOptions('c.py', settings, data='images', work_dir='first', amp=True, auto_scale_lr=True))
+    again = {'experiment_name': f'{folder.name}-2'}
+    train(TrainOptions('first/c.py', again, work_dir=str(folder / 'second')))
+    first, second = (open_weights(folder / name / 'epoch_2.pth').tensors for name in ('first', 'second'))
+    assert all(torch.equal(first[name], second[name]) for name in first)
