@@ -78,7 +78,7 @@ def _check_parts(origin: str, checkpoint: dict[str, Any], has_schedules: bool) -
             f'to start a new run from its weights, replace --resume by --cfg-options load_from={origin}'
         )
     if not has_schedules and checkpoint.get('param_schedulers'):
-        raise _differs(origin, 'param_scheduler', f'{len(checkpoint["param_schedulers"])} schedules', 'none')
+        raise _differs(origin, 'the number of schedules in param_scheduler', len(checkpoint['param_schedulers']), 0)
 
 
 def _check_optimizer(origin: str, name: str, wrapper: OptimWrapper, saved: Any) -> None:
@@ -89,7 +89,7 @@ def _check_optimizer(origin: str, name: str, wrapper: OptimWrapper, saved: Any) 
     # Not the wrapper's, which end with a group without parameters for the log, `base_lr`.
     own = wrapper.optimizer.param_groups
     if len(groups) != len(own):
-        raise _differs(origin, f'{prefix} parameter groups', len(groups), len(own))
+        raise _differs(origin, f'the number of parameter groups in {prefix}', len(groups), len(own))
     for group, before in zip(own, groups):
         _check_kind(origin, prefix, group, before)
         for setting in group:
@@ -97,7 +97,9 @@ def _check_optimizer(origin: str, name: str, wrapper: OptimWrapper, saved: Any) 
             if setting in before and setting not in _NOT_COMPARED and not _equal(value, value_before):
                 raise _differs(origin, f'{prefix}.{setting}', value_before, value)
         if len(before['params']) != len(group['params']) and not _is_sharded(before):
-            raise _differs(origin, f'{prefix} parameters in a group', len(before['params']), len(group['params']))
+            raise _differs(
+                origin, f'the number of parameters in a group of {prefix}', len(before['params']), len(group['params'])
+            )
 
 
 def _check_kind(origin: str, prefix: str, group: dict[str, Any], before: Any) -> None:
@@ -131,7 +133,7 @@ def _check_schedulers(
     """Compare the schedules of an optimizer, adapt the saved ones, and return what to say about that."""
     if not isinstance(saved, list) or len(saved) != len(schedulers):
         count = len(saved) if isinstance(saved, list) else 0
-        raise _differs(origin, f'param_scheduler{name}', f'{count} schedules', f'{len(schedulers)}')
+        raise _differs(origin, f'the number of schedules in param_scheduler{name}', count, len(schedulers))
     notes = []
     for index, (scheduler, before, setting) in enumerate(zip(schedulers, saved, settings)):
         prefix = f'param_scheduler{name}[{index}]'
