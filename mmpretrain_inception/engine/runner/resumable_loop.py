@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mmengine.dataset import InfiniteSampler
 from mmengine.dist import get_rank, get_world_size
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 from torch.utils.data import DataLoader
@@ -11,6 +12,7 @@ from torch.utils.data import DataLoader
 from mmpretrain_inception.engine.runner.last_batch import drop_single_image
 from mmpretrain_inception.engine.runner.numbered_batches import number_batches
 from mmpretrain_inception.engine.runner.seeds import seed_process
+from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.registry import LOOPS
 from mmpretrain_inception.utils.message_hub import (
     BATCH_SIZE,
@@ -34,10 +36,18 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
     A last batch of one image is dropped (:func:`drop_single_image`).
 
     Takes the arguments of mmengine's loop.
+
+    Raises:
+        InputError: If the sampler never ends an epoch.
     """
 
     def __init__(self, runner: Runner, dataloader: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(runner, dataloader, *args, **kwargs)
+        if isinstance(getattr(self.dataloader.batch_sampler, 'sampler', None), InfiniteSampler):
+            raise InputError(
+                'train_dataloader.sampler: expected one whose epochs end, got InfiniteSampler; '
+                'use DefaultSampler, or train_cfg=dict(by_epoch=False, max_iters=N)'
+            )
         self.dataloader: DataLoader
         self.dataloader, self._batches = number_batches(drop_single_image(self.dataloader))
         self._max_iters = self._max_epochs * len(self.dataloader)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import logging
 import os
 import shlex
 import socket
@@ -16,6 +17,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 from mmengine.dist import broadcast_object_list, is_main_process
+from mmengine.logging import print_log
 
 from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.utils.atomic_file import atomic_write
@@ -42,11 +44,15 @@ def lock_work_dir(work_dir: str | Path) -> Iterator[None]:
     lock = FileLock(folder / _LOCK)
     refusal: list[Any] = [None]
     if is_main_process():
-        refusal[0] = _acquire(lock, folder)
+        try:
+            refusal[0] = _acquire(lock, folder)
+        except InputError as error:
+            # Not raised here: the other processes wait for the answer.
+            refusal[0] = str(error)
     broadcast_object_list(refusal)
-    if refusal[0] is not None:
-        raise InputError(refusal[0])
     try:
+        if refusal[0] is not None:
+            raise InputError(refusal[0])
         yield
     finally:
         if lock.is_locked:
@@ -63,6 +69,10 @@ def _acquire(lock: FileLock, folder: Path) -> str | None:
             f'{folder}: {_describe_owner(folder / _OWNER)} is training in this work directory\n'
             'wait for it, stop it, or choose another folder with --work-dir'
         )
+    except (OSError, NotImplementedError) as error:
+        # Some network file systems have no locks.
+        print_log(f'{folder} cannot be locked ({error}): start no second run here', 'current', logging.WARNING)
+        return None
     owner = dict(
         pid=os.getpid(),
         user=_user(),

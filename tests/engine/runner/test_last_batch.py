@@ -2,6 +2,7 @@ import math
 
 import pytest
 from mmengine.dataset import DefaultSampler, InfiniteSampler
+from processes import in_processes
 from torch.utils.data import DataLoader
 from toy_run import Numbers, build
 
@@ -108,3 +109,21 @@ def test_schedules_by_iteration_end_with_the_shorter_epochs(tmp_path):
     # mmengine's schedules take their last step one before their end.
     expected = 0.1 * (1 + math.cos(math.pi * 5 / 6)) / 2
     assert runner.optim_wrapper.get_lr()['lr'] == pytest.approx([expected])
+
+
+def test_epochs_that_never_end_are_an_error(tmp_path):
+    runner = build(tmp_path)
+    runner._train_dataloader['sampler'] = dict(type='InfiniteSampler')
+    with pytest.raises(InputError, match='expected one whose epochs end, got InfiniteSampler'):
+        runner.train()
+
+
+def sizes_of(rank, images, size):
+    data = list(range(images))
+    loader = drop_single_image(DataLoader(data, batch_size=size, sampler=DefaultSampler(data, shuffle=True, seed=0)))
+    return [len(batch) for batch in loader], len(loader)
+
+
+def test_all_processes_drop_it_alike(tmp_path):
+    """41 images are 21 for each of two processes, one of them twice."""
+    assert in_processes(2, tmp_path, sizes_of, 41, 10) == 2 * [([10, 10], 2)]

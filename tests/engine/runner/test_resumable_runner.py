@@ -1,10 +1,16 @@
 import pytest
 import torch
 from mmengine.hooks import CheckpointHook, Hook
-from mmengine.runner import EpochBasedTrainLoop, Runner
+from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
+from mmpretrain.engine import VisualizationHook
 from toy_run import Do, Killed, build, state
 
-from mmpretrain_inception.engine import ResumableTrainLoop, SafeCheckpointHook
+from mmpretrain_inception.engine import (
+    IterationTrainLoop,
+    PredictionImageHook,
+    ResumableTrainLoop,
+    SafeCheckpointHook,
+)
 from mmpretrain_inception.errors import InputError
 
 
@@ -112,12 +118,40 @@ def test_nothing_to_resume_from_is_an_error(tmp_path):
         build(tmp_path, resume=True).train()
 
 
-def test_configs_that_name_mmengines_loop_and_hook_get_ours(tmp_path):
-    runner = build(tmp_path)
-    assert isinstance(runner.train_loop, ResumableTrainLoop)
+@pytest.mark.parametrize(
+    'hook', ['CheckpointHook', 'mmengine.CheckpointHook', 'mmengine.hooks.CheckpointHook', CheckpointHook]
+)
+@pytest.mark.parametrize('loop', [EpochBasedTrainLoop, IterBasedTrainLoop], ids=['epochs', 'iterations'])
+@pytest.mark.parametrize('spelling', ['flag', 'name', 'scope', 'class'])
+def test_mmengines_loop_and_hook_become_ours_however_they_are_named(tmp_path, hook, loop, spelling):
+    """mmengine's lazy configs hold classes, others names, with or without a scope."""
+    by_epoch = loop is EpochBasedTrainLoop
+    kind = {'name': loop.__name__, 'scope': f'mmengine.{loop.__name__}', 'class': loop}.get(spelling)
+    settings = dict(by_epoch=by_epoch) if kind is None else dict(type=kind)
+    length = dict(max_epochs=1) if by_epoch else dict(max_iters=4)
+    runner = build(tmp_path, loop={**settings, **length}, type=hook)
+    assert type(runner.train_loop) is (ResumableTrainLoop if by_epoch else IterationTrainLoop)
     assert [type(hook) for hook in runner.hooks if isinstance(hook, CheckpointHook)] == [SafeCheckpointHook]
-    named = build(tmp_path, loop=dict(type='EpochBasedTrainLoop', max_epochs=1))
-    assert isinstance(named.train_loop, ResumableTrainLoop)
+
+
+@pytest.mark.parametrize('kind', ['VisualizationHook', 'mmpretrain.VisualizationHook', VisualizationHook])
+def test_a_hook_that_shows_images_is_ours_where_mmpretrains_is_named(tmp_path, kind):
+    runner = build(tmp_path)
+    with runner.default_scope.overwrite_default_scope('mmpretrain'):
+        runner.register_hook(dict(type=kind))
+    assert any(type(hook) is PredictionImageHook for hook in runner.hooks)
+
+
+def test_hooks_and_loops_of_ones_own_stay(tmp_path):
+    class OwnHook(CheckpointHook):
+        pass
+
+    class OwnLoop(EpochBasedTrainLoop):
+        pass
+
+    runner = build(tmp_path, loop=dict(type=OwnLoop, max_epochs=1), type=OwnHook)
+    assert type(runner.train_loop) is OwnLoop
+    assert any(type(hook) is OwnHook for hook in runner.hooks)
 
 
 def test_mmengine_alone_does_not_end_as_an_unkilled_run(tmp_path):

@@ -4,6 +4,7 @@ import signal
 import time
 
 import pytest
+from processes import in_processes
 from toy_run import Do, Killed, build
 
 from mmpretrain_inception.engine.runner.work_dir_lock import lock_work_dir
@@ -88,3 +89,42 @@ def test_a_process_that_outlives_the_run_does_not_hold_its_folder(tmp_path):
 def test_validation_and_tests_do_not_need_the_folder(tmp_path):
     with lock_work_dir(tmp_path):
         assert set(build(tmp_path).val()) == {'toy/mean'}
+
+
+@pytest.mark.parametrize('error', [OSError(37, 'No locks available'), NotImplementedError('no flock')])
+def test_a_file_system_without_locks_does_not_keep_a_run_from_training(tmp_path, monkeypatch, warnings_logged, error):
+    def fail(lock, **kwargs):
+        raise error
+
+    monkeypatch.setattr('filelock.FileLock.acquire', fail)
+    with lock_work_dir(tmp_path):
+        pass
+    assert 'cannot be locked' in warnings_logged[0]
+
+
+def test_a_full_disk_frees_the_folder(tmp_path, monkeypatch):
+    def fail(path):
+        raise InputError('the disk is full')
+
+    monkeypatch.setattr('mmpretrain_inception.engine.runner.work_dir_lock.atomic_write', fail)
+    with pytest.raises(InputError, match='the disk is full'), lock_work_dir(tmp_path):
+        pass
+    monkeypatch.undo()
+    with lock_work_dir(tmp_path):
+        pass
+
+
+def try_to_lock(rank, folder):
+    with lock_work_dir(folder):
+        return 'locked'
+
+
+def test_all_processes_of_a_run_hear_that_it_is_refused(tmp_path):
+    work_dir = tmp_path / 'work'
+    work_dir.mkdir()
+    assert in_processes(2, tmp_path, try_to_lock, work_dir) == ['locked', 'locked']
+    (tmp_path / 'rendezvous').unlink(missing_ok=True)
+    with lock_work_dir(work_dir):
+        errors = in_processes(2, tmp_path, try_to_lock, work_dir)
+    assert [type(error) for error in errors] == [InputError, InputError]
+    assert f'process {os.getpid()} of' in str(errors[1])
