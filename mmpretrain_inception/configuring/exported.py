@@ -11,6 +11,7 @@ from mmpretrain_inception.configuring.contract import classes_of_dataset, contra
 from mmpretrain_inception.deploy.contract import Contract
 from mmpretrain_inception.deploy.runtimes import read_contract
 from mmpretrain_inception.errors import InputError
+from mmpretrain_inception.utils.wording import printable
 
 # What an exported file must have in common with the config that it is tested with.
 _COMPARED: dict[str, Callable[[Contract], Any]] = {
@@ -40,7 +41,7 @@ def check_contract(path: str, cfg: Config, num_classes: int | None, classes: Seq
         if value(contract) != value(expected):
             raise InputError(
                 f'{path}: expected {what} {value(expected)} as in {cfg.filename}, got {value(contract)}; '
-                f'it was exported from {contract.config or "another network"}'
+                f'it was exported from {printable(contract.config) or "another network"}'
             )
     _check_scores(contract, expected, path)
     _check_names(contract, classes or classes_of_dataset(cfg), path)
@@ -61,4 +62,5 @@ def _check_names(contract: Contract, names: Sequence[str] | None, path: str) -> 
         return
     for position, pair in enumerate(zip(contract.classes, map(str, names))):
         if pair[0] != pair[1]:
-            raise InputError(f'{path}: expected {pair[1]} as class {position}, as in the data, got {pair[0]}')
+            found, expected = map(printable, pair)
+            raise InputError(f'{path}: expected {expected} as class {position}, as in the data, got {found}')

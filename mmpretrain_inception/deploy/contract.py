@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, fields
+from math import isfinite
 from typing import Any, Literal, get_args
 
 from mmpretrain_inception.deploy.preparation import Preparation, is_preparation
@@ -47,7 +48,7 @@ class Contract:
         activation: Turns logits into scores: ``'softmax'`` for one label per image, ``'sigmoid'`` for several. None:
             unknown. Defaults to ``'softmax'``.
         threshold: With ``'sigmoid'``, the score from which on a class is predicted. Defaults to None.
-        topk: With ``'sigmoid'`` and no threshold, how many of the best classes are predicted. Defaults to None.
+        topk: With ``'sigmoid'``, instead of a threshold, how many of the best classes are predicted. Defaults to None.
         config: Name of the config that the network was built from.
         package_version: Version of this package that wrote the file.
 
@@ -127,7 +128,7 @@ class Contract:
             values = {name: _plain(value) for name, value in document.items() if name in known}
             if version == _VERSION:
                 return cls(**values)
-        except (InputError, ValueError, TypeError, AttributeError, KeyError) as error:
+        except (InputError, ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
             raise InputError(f'{origin}: its input contract is damaged: {error}') from error
         raise InputError(f'{origin}: expected an input contract of version {_VERSION}, got {version}; export it again')
 
@@ -141,16 +142,31 @@ def _is_count(value: Any) -> bool:
 
 
 def _are_numbers(values: Any) -> bool:
-    return isinstance(values, tuple) and len(values) == 3 and all(type(value) in (int, float) for value in values)
+    return isinstance(values, tuple) and len(values) == 3 and all(map(_is_number, values))
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and isfinite(value)
 
 
 def _name_classes(contract: Contract) -> bool:
     names = contract.classes
-    return names is None or (len(names) == contract.num_classes and all(isinstance(name, str) for name in names))
+    if names is None:
+        return True
+    return (
+        isinstance(names, tuple) and len(names) == contract.num_classes and all(isinstance(name, str) for name in names)
+    )
 
 
-def _is_multi_label(contract: Contract) -> bool:
-    return contract.activation == 'sigmoid'
+def _is_threshold(contract: Contract) -> bool:
+    return contract.threshold is None or (contract.activation == 'sigmoid' and _is_number(contract.threshold))
+
+
+def _is_topk(contract: Contract) -> bool:
+    # Several labels need one of the two.
+    if contract.activation != 'sigmoid' or contract.threshold is not None:
+        return contract.topk is None
+    return contract.topk is not None and _is_count(contract.topk) and contract.topk <= contract.num_classes
 
 
 _CHECKS = {
@@ -165,10 +181,8 @@ _CHECKS = {
     'classes': _name_classes,
     'preparation': lambda contract: contract.preparation is None or is_preparation(contract.preparation),
     'activation': lambda contract: contract.activation in (*get_args(Activation), None),
-    'threshold': lambda contract: (
-        contract.threshold is None or (_is_multi_label(contract) and type(contract.threshold) in (int, float))
-    ),
-    'topk': lambda contract: contract.topk is None or (_is_multi_label(contract) and _is_count(contract.topk)),
+    'threshold': _is_threshold,
+    'topk': _is_topk,
     'config': lambda contract: isinstance(contract.config, str),
     'package_version': lambda contract: isinstance(contract.package_version, str),
 }

@@ -99,6 +99,35 @@ def test_the_document_prepares_images_as_the_pipeline_does(config, documented, p
         np.testing.assert_array_equal(found[0], packed(cfg, path))
 
 
+def kinds_of_files():
+    """Yield the name of a file, the image and how to save it."""
+    photograph = Image.fromarray(load_sample_images().images[0][:90, :120])
+    for mode in ('L', 'LA', 'RGBA', 'P', '1'):
+        yield f'{mode}.png', photograph.convert(mode), {}
+    yield 'transparent.png', photograph.convert('P'), dict(transparency=3)
+    yield '16.png', Image.fromarray(np.asarray(photograph.convert('L')).astype(np.uint16) * 257), {}
+    for suffix in ('bmp', 'gif', 'tiff', 'webp'):
+        yield f'rgb.{suffix}', photograph, {}
+    yield 'grey.jpg', photograph.convert('L'), {}
+    yield 'progressive.jpg', photograph, dict(progressive=True)
+    for orientation in range(1, 9):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        yield f'{orientation}.jpg', photograph, dict(exif=exif)
+
+
+@pytest.mark.parametrize(('name', 'image', 'options'), kinds_of_files(), ids=lambda value: str(value)[:20])
+@pytest.mark.parametrize('kind', ['mmpretrain_inception.LoadImage', 'LoadImageFromFile'])
+def test_the_document_reads_every_kind_of_file_as_the_pipeline_does(
+    config, documented, tmp_path, kind, name, image, options
+):
+    image.save(tmp_path / name, **options)
+    cfg = config(dict(type=kind), dict(type='Resize', scale=75), PACK)
+    preparation = contract_from_config(cfg, 10).preparation
+    found = documented['prepare'](str(tmp_path / name), dict(preparation=preparation, with_preprocess=True))
+    np.testing.assert_array_equal(found[0], packed(cfg, str(tmp_path / name)))
+
+
 def test_the_document_normalises_as_the_preprocessor_does(config, documented, photographs):
     cfg = config(*PIPELINES['ResizeEdge, OpenCV'])
     cfg.data_preprocessor.update(mean=[103.5, 116.3, 123.7], std=[57.0, 58.0, 59.0], to_rgb=False)

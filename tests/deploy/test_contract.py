@@ -38,7 +38,7 @@ activations = st.sampled_from(
         dict(activation=None),
         dict(activation='sigmoid', threshold=0.5),
         dict(activation='sigmoid', threshold=0),
-        dict(activation='sigmoid', topk=3),
+        dict(activation='sigmoid', topk=1),
     ]
 )
 contracts = st.lists(st.text(), min_size=1, max_size=5).flatmap(
@@ -98,7 +98,16 @@ SHORT = resize('short_edge', 'cv2', 'bilinear', size=86)
         (dict(activation='relu'), "activation is invalid: 'relu'"),
         (dict(threshold=0.5), r'threshold is invalid: 0\.5'),
         (dict(topk=2), 'topk is invalid: 2'),
+        (dict(activation='sigmoid'), 'topk is invalid: None'),
         (dict(activation='sigmoid', topk=0), 'topk is invalid: 0'),
+        (dict(activation='sigmoid', topk=3), 'topk is invalid: 3'),
+        (dict(activation='sigmoid', threshold=0.5, topk=1), 'topk is invalid: 1'),
+        (dict(activation='sigmoid', threshold=float('nan')), 'threshold is invalid: nan'),
+        (dict(activation=['softmax']), 'activation is invalid'),
+        (dict(mean=[float('nan'), 0, 0]), 'mean is invalid'),
+        (dict(std=[float('inf'), 1, 1]), 'std is invalid'),
+        (dict(classes='ab'), "classes is invalid: 'ab'"),
+        (dict(classes=dict(a=1, b=2)), 'classes is invalid'),
         (dict(activation='sigmoid', threshold='high'), "threshold is invalid: 'high'"),
         (dict(preparation='resize'), "preparation is invalid: 'resize'"),
         *(
@@ -127,7 +136,7 @@ def test_a_document_that_cannot_be_is_refused(change, message):
         Contract.from_json(json.dumps({**document, **change}), 'model.onnx')
 
 
-@pytest.mark.parametrize('text', ['{', '[]', '{}', '{"version": 2}', '7'])
+@pytest.mark.parametrize('text', ['[' * 200_000, '{', '[]', '{}', '{"version": 2}', '7'])
 def test_a_damaged_document_is_refused_by_the_name_of_its_file(text):
     with pytest.raises(InputError, match=r'model\.onnx: its input contract is damaged'):
         Contract.from_json(text, 'model.onnx')

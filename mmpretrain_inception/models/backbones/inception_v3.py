@@ -105,13 +105,13 @@ class InceptionV3(BaseModule):
         first = Stem(stem, stem_stride, stem_pool, stem_pool2_padding, in_channels)
         first.check()
         self.stages, self.min_size, self.in_channels = first.stages, first.min_size, in_channels
-        indices = [out_indices] if isinstance(out_indices, int) else list(out_indices)
+        indices = list(out_indices) if isinstance(out_indices, Sequence) else [out_indices]
         self.out_indices = self._checked_indices(indices)
         self.frozen_stages = frozen_stages
         self.norm_eval = norm_eval
         self.with_cp = with_cp
-        if not -1 <= frozen_stages < len(self.stages):
-            raise InputError(f'frozen_stages: expected -1 (none) to {len(self.stages) - 1}, got {frozen_stages}')
+        if not isinstance(frozen_stages, int) or not -1 <= frozen_stages < len(self.stages):
+            raise InputError(f'frozen_stages: expected -1 (none) to {len(self.stages) - 1}, got {frozen_stages!r}')
         if last_pool not in ('avg', 'max'):
             raise InputError(f"last_pool: expected 'avg' or 'max', got {last_pool!r}")
 
@@ -121,6 +121,7 @@ class InceptionV3(BaseModule):
         # Constructed in call order; on the right the output for 3 x 299 x 299.
         for name, layer in first.layers(norm_cfg):  # 192 x 35 x 35
             self.add_module(name, layer)
+        self._first_layer, _ = next(self.named_children())
         self.Mixed_5b = block_a(192, pool_features=32)  # 256 x 35 x 35
         self.Mixed_5c = block_a(256, pool_features=64)  # 288 x 35 x 35
         self.Mixed_5d = block_a(288, pool_features=64)  # 288 x 35 x 35
@@ -153,12 +154,12 @@ class InceptionV3(BaseModule):
             A map of shape (N, channels, H', W') for each of ``out_indices``.
 
         Raises:
-            InputError: If a side of the images has fewer than :attr:`min_size` pixels.
+            InputError: If the images have another shape, or a side of fewer than :attr:`min_size` pixels.
         """
         # Tracers see no sizes, and record no second pass.
         traced = isinstance(x, Proxy) or torch.jit.is_tracing()
         if not traced:
-            self._check_size(*x.shape[-2:])
+            self._check_images(x.shape)
         wanted = {self.stages[index].name for index in self.out_indices}
         outputs = []
         checkpointed = self.with_cp and self.training and not traced
@@ -232,7 +233,12 @@ class InceptionV3(BaseModule):
         if prefix == '':
             rename_in_place(state_dict, prefix, self.state_dict(), _ALONE)
 
-    def _check_size(self, height: int, width: int) -> None:
+    def _check_images(self, shape: torch.Size) -> None:
+        # Of the layer, which may have been exchanged.
+        channels = getattr(self, self._first_layer).conv.in_channels
+        if len(shape) != 4 or shape[1] != channels:
+            raise InputError(f'Inception V3: expected images of shape (N, {channels}, H, W), got {tuple(shape)}')
+        height, width = shape[-2:]
         if min(height, width) < self.min_size:
             raise InputError(
                 f'Inception V3: expected images of at least {self.min_size} x {self.min_size} pixels, '
@@ -242,9 +248,9 @@ class InceptionV3(BaseModule):
     def _checked_indices(self, indices: list[int]) -> tuple[int, ...]:
         count = len(self.stages)
         for index in indices:
-            if not -count <= index < count:
+            if not isinstance(index, int) or not -count <= index < count:
                 names = ', '.join(f'{i} {stage.name}' for i, stage in enumerate(self.stages))
-                raise InputError(f'out_indices: expected positions in [{names}], got {index}')
+                raise InputError(f'out_indices: expected positions in [{names}], got {index!r}')
         if not indices:
             raise InputError('out_indices: expected at least one stage, got none')
         return tuple(sorted({index % count for index in indices}))

@@ -116,6 +116,11 @@ def test_last_map_alone_is_the_default(images, full, maps):
         (dict(out_indices=()), r'expected at least one stage, got none'),
         (dict(frozen_stages=5), r'-1 \(none\) to 4, got 5'),
         (dict(frozen_stages=-2), r'got -2'),
+        (dict(frozen_stages='2'), r"expected -1 \(none\) to 4, got '2'"),
+        (dict(frozen_stages=None), r'got None'),
+        (dict(out_indices='34'), r"got '3'"),
+        (dict(out_indices=(3.0,)), r'got 3\.0'),
+        (dict(out_indices=None), r'got None'),
     ],
 )
 def test_a_stage_that_does_not_exist_is_refused(options, message):
@@ -253,6 +258,31 @@ def test_images_below_75_pixels_are_refused(full, mode, height, width):
     with pytest.raises(ValueError, match=rf'at least 75 x 75 pixels, got {height} x {width}') as caught:
         backbone(torch.zeros(2, 3, height, width))
     assert str(caught.value).count('\n') < 2
+
+
+@pytest.mark.parametrize(
+    ('options', 'shape', 'channels'),
+    [
+        ({}, (2, 1, 75, 75), 3),
+        ({}, (2, 4, 75, 75), 3),
+        (dict(in_channels=1), (2, 3, 75, 75), 1),
+        (dict(stem='7x7', in_channels=4), (2, 3, 75, 75), 4),
+        ({}, (2, 75, 75, 3), 3),
+        ({}, (3, 75, 75), 3),
+        ({}, (75, 75), 3),
+    ],
+)
+def test_images_of_another_shape_are_refused(options, shape, channels):
+    backbone = InceptionV3(out_indices=0, **options)
+    message = rf'expected images of shape \(N, {channels}, H, W\), got \({", ".join(map(str, shape))}\)$'
+    with pytest.raises(ValueError, match=message):
+        backbone(torch.zeros(shape))
+
+
+def test_a_first_layer_that_was_exchanged_says_how_many_channels_there_are():
+    backbone = InceptionV3(out_indices=0).eval()
+    backbone.Conv2d_1a_3x3.conv = nn.Conv2d(5, 32, 3, stride=2, bias=False)
+    assert backbone(torch.zeros(1, 5, 75, 75))[0].shape == (1, 64, 35, 35)
 
 
 @pytest.mark.parametrize(
