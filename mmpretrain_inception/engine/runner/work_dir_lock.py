@@ -11,7 +11,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,6 @@ from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.logging import print_log
 
 from mmpretrain_inception.errors import InputError
-from mmpretrain_inception.utils.atomic_file import atomic_write
 
 # The lock itself, which the system releases when its owner dies, and who holds it, for the message of a second run.
 _LOCK = '.training.lock'
@@ -44,11 +43,7 @@ def lock_work_dir(work_dir: str | Path) -> Iterator[None]:
     lock = FileLock(folder / _LOCK)
     refusal: list[Any] = [None]
     if is_main_process():
-        try:
-            refusal[0] = _acquire(lock, folder)
-        except InputError as error:
-            # Not raised here: the other processes wait for the answer.
-            refusal[0] = str(error)
+        refusal[0] = _acquire(lock, folder)
     broadcast_object_list(refusal)
     try:
         if refusal[0] is not None:
@@ -80,8 +75,9 @@ def _acquire(lock: FileLock, folder: Path) -> str | None:
         started=time.strftime('%Y-%m-%d %H:%M:%S'),
         command=shlex.join(sys.argv),
     )
-    with atomic_write(folder / _OWNER) as file:
-        file.write(json.dumps(owner).encode())
+    # Only the message needs it; a full disk shows at the first checkpoint.
+    with suppress(OSError):
+        (folder / _OWNER).write_text(json.dumps(owner))
     return None
 
 
