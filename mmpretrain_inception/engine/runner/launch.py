@@ -42,7 +42,7 @@ def build_runner(cfg: Config, *, testing: bool = False) -> Runner:
 
 def _refuse_synced_norm(cfg: Config) -> None:
     """Refuse synchronised batch norm, which torch computes on GPUs only; a step would end in a traceback."""
-    place = next(_synced_norms(cfg.model, 'model'), None)
+    place = next(_synced_norms(cfg.get('model'), 'model'), None)
     if place is None and cfg.get('sync_bn'):
         place = 'sync_bn'
     if place:
@@ -59,7 +59,7 @@ def _synced_norms(settings: Any, place: str) -> Iterator[str]:
         # mmcv has a class of its own of that name.
         if kind is not None and kind.__name__ == nn.SyncBatchNorm.__name__:
             yield place
-    parts = settings.items() if isinstance(settings, dict) else enumerate(settings)
+    parts = settings.items() if isinstance(settings, dict) else enumerate(settings or ())
     for key, part in parts:
         if isinstance(part, (dict, list, tuple)):
             yield from _synced_norms(part, f'{place}.{key}')
