@@ -99,8 +99,7 @@ def predicted(folder):
     ('config', 'to', 'out', 'snippet', 'options'),
     [
         ('cv2.py', 'onnx', 'model.onnx', ONNX, ('--with-preprocess',)),
-        ('pillow.py', 'openvino', 'model.xml', OPENVINO, ('--with-preprocess',)),
-        ('pillow.py', 'onnx', 'model.onnx', ONNX, ()),
+        ('pillow.py', 'openvino', 'model.xml', OPENVINO, ()),
     ],
 )
 def test_a_snippet_agrees_with_the_test_tool_on_every_photograph(
