@@ -33,7 +33,7 @@ class StopSignalHook(Hook):
 
     All processes of a run stop after the same iteration. While gradients accumulate, that is the one of the optimizer's
     next step. A validation is finished first. A second signal, two seconds or more after the first, ends the process at
-    once. A signal that is ignored when training starts stays ignored: ``nohup`` outlives its terminal.
+    once. A SIGHUP that is ignored when training starts stays ignored: a run under ``nohup`` outlives its terminal.
     """
 
     # After everything that changes the state of an iteration, and after CheckpointHook.
@@ -56,8 +56,9 @@ class StopSignalHook(Hook):
         if get_world_size() > 1:
             # Apart from the group of the gradients, so that no GPU has to wait.
             self._group = distributed.new_group(backend='gloo')
-        heeded = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
-        self._previous = {number: signal.signal(number, self._receive) for number in heeded}
+        # Not so SIGINT, which scripts that start a run in the background make it ignore, whether they mean to or not.
+        ignored = [number for number in _SIGNALS if _is_ignored_hangup(number)]
+        self._previous = {number: signal.signal(number, self._receive) for number in _SIGNALS if number not in ignored}
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         """Stop here if any process received a signal."""
@@ -104,6 +105,10 @@ class StopSignalHook(Hook):
                 'CheckpointHook'
             )
         sys.exit(128 + number)
+
+
+def _is_ignored_hangup(number: signal.Signals) -> bool:
+    return number.name == 'SIGHUP' and signal.getsignal(number) is signal.SIG_IGN
 
 
 def _outlive_signals(init: Callable[[int], None] | None, worker: int) -> None:

@@ -16,7 +16,9 @@ from mmpretrain_inception.engine.hooks.stop_signal_hook import _outlive_signals
 @pytest.fixture(autouse=True)
 def handlers():
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
-    yield before
+    # The tests may run in the background or under nohup.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield {**before, signal.SIGHUP: signal.SIG_DFL}
     for number, handler in before.items():
         signal.signal(number, handler)
 
