@@ -4,6 +4,8 @@ from collections import namedtuple
 
 import pytest
 import torch
+from keras_models import SUFFIXES, numbers_of, save_as
+from keras_models import randomise as randomise_keras
 from mmpretrain.registry import MODELS
 from torch.nn import functional
 from torchvision.models import inception_v3
@@ -164,40 +166,17 @@ def test_mmpretrain_file_gives_mmpretrain_logits(state, compute_ours, save, imag
 @pytest.fixture(scope='module')
 def keras_peer(dtype, images, tmp_path_factory):
     """Keras's network with weights of chance, saved in each of its formats, and what it computes."""
-    pytest.importorskip('tensorflow')
-    keras = pytest.importorskip('keras')
-    set_keras_dtype(keras, str(dtype).removeprefix('torch.'))
-    model = keras.applications.InceptionV3(weights=None, classifier_activation=None)
-    generator = torch.Generator().manual_seed(0)
-    for layer in model.layers:
-        layer.set_weights([drawn(weight, generator).numpy() for weight in layer.weights])
     folder = tmp_path_factory.mktemp('keras')
-    model.save(folder / 'model.h5')
-    model.save(folder / 'model.keras')
-    model.save_weights(folder / 'model.weights.h5')
-    with_features = keras.Model(model.input, [model.layers[-2].output, model.output])
-    outputs = with_features.predict(images.permute(0, 2, 3, 1).numpy(), batch_size=2, verbose=0)
-    set_keras_dtype(keras, 'float32')
+    with numbers_of(str(dtype).removeprefix('torch.')) as keras:
+        model = randomise_keras(keras.applications.InceptionV3(weights=None, classifier_activation=None))
+        save_as(model, folder)
+        with_features = keras.Model(model.input, [model.layers[-2].output, model.output])
+        outputs = with_features.predict(images.permute(0, 2, 3, 1).numpy(), batch_size=2, verbose=0)
     return folder, Outputs(*map(torch.from_numpy, outputs))
 
 
-def set_keras_dtype(keras, name):
-    keras.config.set_floatx(name)
-    keras.config.set_dtype_policy(name)
-
-
-def drawn(weight, generator):
-    shape = tuple(weight.shape)
-    values = torch.empty(shape, dtype=getattr(torch, weight.dtype))
-    if weight.name == 'moving_variance':
-        return values.uniform_(0.5, 1.5, generator=generator)
-    if len(shape) == 1:
-        return values.normal_(std=0.1, generator=generator)
-    return values.normal_(std=(2 / values[..., 0].numel()) ** 0.5, generator=generator)
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize('suffix', ['.h5', '.weights.h5', '.keras'])
+@pytest.mark.parametrize('suffix', SUFFIXES)
 def test_keras_file_gives_keras_logits(keras_peer, compute_ours, suffix, dtype, record_property):
     folder, theirs = keras_peer
 

@@ -27,6 +27,8 @@ _MAX_NAME = 1000
 _MAX_CHUNKS = 10_000
 # The smallest limit on a chunk; above it, a chunk may be as large as its dataset.
 _CHUNK_BYTES = 2**22
+# Kinds of types: floating-point, signed and unsigned numbers.
+_NUMBERS = 'fiu'
 _SHUFFLE, _DEFLATE, _FLETCHER32 = 2, 1, 3
 # The pipelines that are read: each filter once at most, in the order in which h5py puts them.
 _PIPELINES = {
@@ -35,8 +37,8 @@ _PIPELINES = {
 }
 
 
-def walk_datasets(file: h5py.File, origin: str) -> dict[str, h5py.Dataset]:
-    """Return the datasets of a file by their full names, without following links to other places.
+def walk(file: h5py.File, origin: str) -> dict[str, h5py.Dataset | h5py.Group]:
+    """Return the datasets and groups of a file by their full names, without following links to other places.
 
     Args:
         file: The file.
@@ -87,9 +89,9 @@ def _walk(group: h5py.Group, path: str, depth: int, budget: _Budget, origin: str
         if not isinstance(group.get(name, getlink=True), h5py.HardLink):
             continue
         item = group[name]
-        if isinstance(item, h5py.Dataset):
+        if isinstance(item, (h5py.Dataset, h5py.Group)):
             yield full, item
-        elif isinstance(item, h5py.Group):
+        if isinstance(item, h5py.Group):
             yield from _walk(item, f'{full}/', depth + 1, budget, origin)
 
 
@@ -103,7 +105,7 @@ def read_dataset(dataset: h5py.Dataset, origin: str) -> np.ndarray:
     Raises:
         InputError: If they are not, or reading them would take more memory than they do.
     """
-    if dataset.external or dataset.is_virtual or dataset.dtype.kind != 'f':
+    if dataset.external or dataset.is_virtual or dataset.dtype.kind not in _NUMBERS:
         raise InputError(f'{origin}: {dataset.name} holds no numbers of its own (type {dataset.dtype})')
     if dataset.chunks is None:
         if dataset.id.get_storage_size() != dataset.nbytes:
@@ -113,18 +115,19 @@ def read_dataset(dataset: h5py.Dataset, origin: str) -> np.ndarray:
     return dataset[()]
 
 
-def read_attribute(group: h5py.Group, name: str) -> str:
-    """Return an attribute that is one short string, or '' if there is none or it is something else.
+def read_attribute(group: h5py.Group, name: str, limit: int = _MAX_NAME) -> str:
+    """Return an attribute that is one string, or '' if there is none or it is something else.
 
     Args:
         group: The group.
         name: Name of the attribute.
+        limit: Largest number of bytes or characters to return. Defaults to 1000.
     """
     if name not in group.attrs:
         return ''
     attribute = group.attrs.get_id(name)
-    is_short = attribute.shape == () and attribute.get_storage_size() <= _MAX_NAME
-    return str(group.attrs[name])[:_MAX_NAME] if is_short else ''
+    is_short = attribute.shape == () and attribute.get_storage_size() <= limit
+    return str(group.attrs[name])[:limit] if is_short else ''
 
 
 def _check_chunks(dataset: h5py.Dataset, origin: str) -> None:

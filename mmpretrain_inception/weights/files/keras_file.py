@@ -1,24 +1,27 @@
 """Read the weights of Keras: its two HDF5 layouts, and the zip around the newer one.
 
-Layers come out as ``<kind>.<position>.<part>``, e.g. ``conv2d.17.kernel``, where the position counts the layers of a
-kind in the order of their construction. A file shows that order only by the numbers at the end of layers' names, which
-start anywhere, since they go on counting from model to model in a process.
+Layers come out as ``<kind>.<position>.<part>``, e.g. ``conv2d.17.kernel``. The position counts the layers of a kind in
+the order in which they were constructed. Keras numbers layers through a whole process, so the numbers in their names
+start anywhere. Where a model contains another one, the layers of the network come first, then those around it.
 """
 
 from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, BinaryIO
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from mmpretrain_inception.errors import InputError
-from mmpretrain_inception.weights.families.inception_v3.names import CONVOLUTIONS, keras_depth_order
+from mmpretrain_inception.weights.families.inception_v3.names import keras_depth_order
 from mmpretrain_inception.weights.files.archive import open_archive
-from mmpretrain_inception.weights.files.hdf5 import check_numbers, read_attribute, read_dataset, walk_datasets
+from mmpretrain_inception.weights.files.hdf5 import check_numbers, read_attribute, read_dataset, walk
 
 if TYPE_CHECKING:
     import h5py
@@ -26,14 +29,17 @@ if TYPE_CHECKING:
 MEMBER = 'model.weights.h5'
 _MAX_BYTES = 2**29
 
-# `.h5`: LAYER/.../part, below `model_weights` where the model is in the file too.
-_LEGACY = re.compile(
-    r'(?:model_weights/)?(?P<layer>[^/]+)/(?:.+/)?(?P<part>kernel|bias|gamma|beta|moving_mean|moving_variance)(?::0)?'
-)
-# `.weights.h5` and `.keras`: layers/LAYER/vars/NUMBER.
-_NUMBERED = re.compile(r'layers/(?P<layer>[^/]+)/vars/(?P<part>\d+)')
+# `.h5`: TOP/.../LAYER/PART, where TOP is a layer or a model inside the model. In a file of the whole model, this is
+# below `model_weights`, beside the optimizer's.
+_WHOLE_MODEL = 'model_weights/'
+# `.weights.h5` and `.keras`: layers/MODEL/layers/LAYER/vars/NUMBER, with as many models as contain each other.
+_NUMBERED = re.compile(r'(?P<models>(?:layers/[^/]+/)*)layers/(?P<layer>[^/]+)/vars/(?P<part>\d+)')
+_NUMBERED_START = 'layers/'
 _LAYER = re.compile(r'(?P<kind>conv2d|batch_normalization|dense)(?:_(?P<number>\d+))?')
 _CLASSIFIER = 'predictions'
+# These have no weights, but no other pooling computes the same.
+_MAX_POOLING = 'global_max_pooling2d'
+_MAX_POOLING_CLASS = '"GlobalMaxPooling2D"'
 
 # The parts of a layer that `.weights.h5` only numbers, by kind and count.
 _PARTS: dict[tuple[str, int], tuple[str, ...]] = {
@@ -47,19 +53,22 @@ _PARTS: dict[tuple[str, int], tuple[str, ...]] = {
 _AXES = {4: (3, 2, 0, 1), 2: (1, 0)}
 
 
-class _Layer(NamedTuple):
-    """A layer of the file.
+@dataclass(frozen=True)
+class _Layer:
+    """A layer with weights.
 
     Attributes:
+        model: Path of the model that contains it; '' for the outermost.
         kind: Its class in Keras's spelling, ``conv2d``, or the whole name of a layer that Inception V3 lacks.
-        number: What stands behind the kind in its name.
-        by_depth: Whether the number tells its depth in the graph and not the order of construction.
+        number: The number in its name, by the order of construction; None if the name does not tell.
+        depth: The number in its path, by the depth in the graph; None in a layout without one.
         parts: Its datasets.
     """
 
+    model: str
     kind: str
-    number: int
-    by_depth: bool
+    number: int | None
+    depth: int | None
     parts: dict[str, h5py.Dataset]
 
 
@@ -80,7 +89,7 @@ def read_h5(file: BinaryIO, origin: str) -> dict[str, Any]:
     try:
         # In memory, so that nobody can change it between the checks and the reading.
         with h5py.File(io.BytesIO(file.read()), 'r') as content:
-            return dict(state_dict=_read_layers(origin, _layers(walk_datasets(content, origin))), meta={})
+            return dict(state_dict=_read(content, origin), meta={})
     except InputError:
         raise
     # h5py raises anything on a damaged file.
@@ -109,51 +118,116 @@ def read_keras_archive(file: BinaryIO, origin: str) -> dict[str, Any]:
     return read_h5(io.BytesIO(weights), origin)
 
 
-def _layers(datasets: dict[str, h5py.Dataset]) -> list[_Layer]:
-    """Collect the datasets by layer."""
-    groups: dict[str, dict[str, h5py.Dataset]] = {}
-    for name, dataset in datasets.items():
-        match = _NUMBERED.fullmatch(name) or _LEGACY.fullmatch(name)
-        if match:
-            groups.setdefault(match['layer'], {})[match['part']] = dataset
-    return [_layer(name, parts) for name, parts in groups.items()]
+def _read(content: h5py.File, origin: str) -> dict[str, Tensor]:
+    """Return the tensors of a file, and an empty one for a layer that takes the maximum over the image."""
+    import h5py
 
-
-def _layer(name: str, parts: dict[str, h5py.Dataset]) -> _Layer:
-    match = _LAYER.fullmatch('dense' if name == _CLASSIFIER else name)
-    if match is None:
-        return _Layer(name, 0, False, parts)
-    kind, number = match['kind'], int(match['number'] or 0)
-    if '0' not in parts:
-        return _Layer(kind, number, False, parts)
-    names = _PARTS.get((kind, len(parts)), tuple(parts))
-    own = _LAYER.fullmatch(read_attribute(parts['0'].parent, 'name'))
-    parts = {part: parts[str(position)] for position, part in enumerate(names)}
-    if own and own['kind'] == kind:
-        return _Layer(kind, int(own['number'] or 0), False, parts)
-    return _Layer(kind, number, True, parts)
-
-
-def _read_layers(origin: str, layers: list[_Layer]) -> dict[str, Tensor]:
+    items = walk(content, origin)
+    datasets = {name: item for name, item in items.items() if isinstance(item, h5py.Dataset)}
+    layers = list(_numbered_layers(datasets) if _is_numbered(datasets) else _named_layers(datasets))
     if not layers:
         raise InputError(f"{origin} is an HDF5 file without Keras's weights")
     check_numbers([dataset for layer in layers for dataset in layer.parts.values()], origin)
-    tensors: dict[str, Tensor] = {}
-    for kind in sorted({layer.kind for layer in layers}):
-        same = sorted((layer for layer in layers if layer.kind == kind), key=lambda layer: layer.number)
-        for position, layer in zip(_positions(same), same):
-            for part, dataset in layer.parts.items():
-                tensors[f'{kind}.{position}.{part}'] = _tensor(origin, dataset)
+    tensors = {
+        f'{name}.{part}': _tensor(dataset, origin)
+        for name, layer in _by_position(layers)
+        for part, dataset in layer.parts.items()
+    }
+    takes_maximum = any(name.rpartition('/')[2].startswith(_MAX_POOLING) for name in items)
+    if takes_maximum or _MAX_POOLING_CLASS in read_attribute(content, 'model_config', _MAX_BYTES):
+        tensors[f'{_MAX_POOLING}.0'] = torch.empty(0)
     return tensors
 
 
-def _positions(layers: list[_Layer]) -> Sequence[int]:
-    """Return where each of the layers of a kind, sorted by number, comes in the order of construction."""
-    if len(layers) == len(CONVOLUTIONS) and all(layer.by_depth for layer in layers):
-        return keras_depth_order()
-    return range(len(layers))
+def _is_numbered(names: Iterable[str]) -> bool:
+    return any(name.startswith(_NUMBERED_START) for name in names)
 
 
-def _tensor(origin: str, dataset: h5py.Dataset) -> Tensor:
-    array = read_dataset(dataset, origin)
+def _numbered_layers(datasets: dict[str, h5py.Dataset]) -> Iterator[_Layer]:
+    """Yield the layers of `.weights.h5`."""
+    groups: dict[tuple[str, str], dict[str, h5py.Dataset]] = {}
+    for name, dataset in datasets.items():
+        match = _NUMBERED.fullmatch(name)
+        if match:
+            groups.setdefault((match['models'], match['layer']), {})[match['part']] = dataset
+    for (model, name), parts in groups.items():
+        known = _LAYER.fullmatch(name)
+        if known is None or '0' not in parts:
+            yield _Layer(model, name, None, None, parts)
+            continue
+        kind = known['kind']
+        names = _PARTS.get((kind, len(parts)), tuple(parts))
+        # Since Keras 3.4 or so, files tell the names of layers, too.
+        own = _LAYER.fullmatch(read_attribute(parts['0'].parent, 'name'))
+        number = int(own['number'] or 0) if own and own['kind'] == kind else None
+        yield _Layer(
+            model,
+            kind,
+            number,
+            int(known['number'] or 0),
+            {part: parts[str(position)] for position, part in enumerate(names)},
+        )
+
+
+def _named_layers(datasets: dict[str, h5py.Dataset]) -> Iterator[_Layer]:
+    """Yield the layers of `.h5`."""
+    is_whole = any(name.startswith(_WHOLE_MODEL) for name in datasets)
+    groups: dict[str, dict[str, h5py.Dataset]] = {}
+    for name, dataset in datasets.items():
+        if name.startswith(_WHOLE_MODEL) or not is_whole:
+            path, _, part = name.removeprefix(_WHOLE_MODEL).rpartition('/')
+            groups.setdefault(path, {})[part.removesuffix(':0')] = dataset
+    tops = Counter(path.partition('/')[0] for path in groups)
+    for path, parts in groups.items():
+        top, name = path.partition('/')[0], path.rpartition('/')[2]
+        # A layer's weights may have the name of another model before theirs.
+        model, name = (top, name) if tops[top] > 1 else ('', top if _LAYER.fullmatch(top) else name)
+        known = _LAYER.fullmatch('dense' if _is_dense(name, parts) else name)
+        if known is None:
+            yield _Layer(model, name, None, None, parts)
+        else:
+            yield _Layer(model, known['kind'], int(known['number'] or 0), None, parts)
+
+
+def _is_dense(name: str, parts: dict[str, h5py.Dataset]) -> bool:
+    """Return whether a layer is a dense one, whatever it is called."""
+    if name == _CLASSIFIER:
+        return True
+    return _LAYER.fullmatch(name) is None and parts.keys() == {'kernel', 'bias'} and parts['kernel'].ndim == 2
+
+
+def _by_position(layers: list[_Layer]) -> Iterator[tuple[str, _Layer]]:
+    """Yield each layer with its name by kind and position."""
+    convolutions = Counter(layer.model for layer in layers if layer.kind == 'conv2d')
+    most = max(convolutions.values(), default=0)
+    networks = [model for model, count in convolutions.items() if count == most]
+    if len(networks) > 1:
+        for network in networks:
+            inside = [layer for layer in layers if layer.model == network]
+            yield from ((f'{_dotted(network)}.{name}', layer) for name, layer in _by_position(inside))
+        layers, networks = [layer for layer in layers if layer.model not in networks], []
+    for kind in sorted({layer.kind for layer in layers}):
+        inside = [layer for layer in layers if layer.kind == kind and layer.model in networks]
+        around = [layer for layer in layers if layer.kind == kind and layer.model not in networks]
+        ordered = [*_in_order(inside), *_in_order(around)]
+        yield from ((f'{kind}.{position}', layer) for position, layer in enumerate(ordered))
+
+
+def _in_order(layers: list[_Layer]) -> list[_Layer]:
+    """Sort the layers of one kind as they were constructed, those whose names do not tell last."""
+    unnamed = sorted((layer for layer in layers if layer.number is None), key=lambda layer: layer.depth or 0)
+    if len(unnamed) == len(layers) and layers and layers[0].depth is not None:
+        order = keras_depth_order()
+        positions = [*order[: len(layers)], *range(len(order), len(layers))]
+        return [layer for _, layer in sorted(zip(positions, unnamed), key=lambda pair: pair[0])]
+    named = [layer for layer in layers if layer.number is not None]
+    return [*sorted(named, key=lambda layer: layer.number or 0), *unnamed]
+
+
+def _dotted(model: str) -> str:
+    return '.'.join(part for part in model.split('/') if part and part != 'layers')
+
+
+def _tensor(dataset: h5py.Dataset, origin: str) -> Tensor:
+    array = np.asarray(read_dataset(dataset, origin))
     return torch.from_numpy(array.transpose(_AXES.get(array.ndim, range(array.ndim))).copy())

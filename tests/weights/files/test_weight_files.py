@@ -280,6 +280,53 @@ def test_keras_layers_are_numbered_in_order_and_laid_out_as_in_pytorch(tmp_path,
     assert torch.equal(tensors['dense.0.kernel'], LAYERS['predictions']['kernel'].T)
 
 
+def ordinal(number):
+    return torch.full((number,), float(number))
+
+
+# What the layers around a network are called and numbered must not shift those inside.
+AROUND = {
+    'named': {
+        'model_weights/net/conv2d_9/kernel:0': 1,
+        'model_weights/net/conv2d_10/kernel:0': 2,
+        'model_weights/conv2d/conv2d/kernel:0': 3,
+        'model_weights/answer/sequential/answer/kernel:0': torch.full((4, 4), 4.0),
+        'model_weights/answer/sequential/answer/bias:0': 5,
+        'optimizer_weights/adam/net/conv2d_9/kernel:0': 6,
+    },
+    'named, weights only': {
+        'net/conv2d_9/kernel': 1,
+        'net/conv2d_10/kernel': 2,
+        'conv2d/conv2d/kernel': 3,
+        'predictions/predictions/kernel': 4,
+        'predictions/predictions/bias': 5,
+    },
+    'numbered': {
+        'layers/functional/layers/conv2d/vars/0': 1,
+        'layers/functional/layers/conv2d_1/vars/0': 2,
+        'layers/conv2d/vars/0': 3,
+        'layers/sequential/layers/dense/vars/0': 4,
+        'layers/sequential/layers/dense/vars/1': 5,
+        'optimizer/vars/0': 6,
+    },
+}
+
+
+@pytest.mark.parametrize('layout', AROUND)
+def test_layers_around_a_keras_network_come_after_its_own(tmp_path, layout):
+    h5py = pytest.importorskip('h5py')
+    with h5py.File(tmp_path / 'model.h5', 'w') as file:
+        for name, values in AROUND[layout].items():
+            file[name] = (values if isinstance(values, torch.Tensor) else ordinal(values)).numpy()
+
+    tensors = open_weights(tmp_path / 'model.h5').tensors
+
+    assert {name: int(values.flatten()[0]) for name, values in tensors.items()} == {
+        **{'conv2d.0.kernel': 1, 'conv2d.1.kernel': 2, 'conv2d.2.kernel': 3},
+        **{'dense.0.kernel': 4, 'dense.0.bias': 5},
+    }
+
+
 def test_keras_archive_is_not_unpacked(tmp_path, monkeypatch):
     keras_file(tmp_path / 'model.weights.h5', LAYERS)
     with zipfile.ZipFile(tmp_path / 'model.keras', 'w') as archive:
