@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.models import InceptionHead, InceptionV3
 from mmpretrain_inception.weights import Opened, from_ours, load, open_weights, to_ours, write_weights
 from mmpretrain_inception.weights.families import INCEPTION_V3
@@ -37,6 +38,8 @@ def convert(src: str | Path, dst: str | Path, source: str = 'auto', to: str = 'o
     """
     opened = open_weights(src)
     weights = to_ours(opened.tensors, source, opened.meta, opened.origin)
+    if any(name.startswith('backbone.') and name.endswith('.conv.bias') for name in weights.tensors):
+        raise InputError(f'{src} is in deploy form, without batch norms; convert the checkpoint that it was made from')
     ours = load(Opened(weights.tensors, weights.meta, {}, weights.origin), network_of(weights.tensors)).state_dict
     meta = {key: weights.meta[key] for key in _KEPT_META if key in weights.meta}
     if INCEPTION_V3.is_special(weights):

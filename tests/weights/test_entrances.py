@@ -11,7 +11,8 @@ from torch import nn
 from mmpretrain_inception.apis.convert import convert
 from mmpretrain_inception.engine import FitWeightsHook
 from mmpretrain_inception.errors import InputError
-from mmpretrain_inception.weights import Opened, from_ours, load, load_into, open_weights
+from mmpretrain_inception.weights import SCHEMES, Opened, from_ours, load, load_into, open_weights
+from mmpretrain_inception.weights.families.inception_v3.names import CONVOLUTIONS
 
 CLASSES = 5
 KERNEL = 'Mixed_6d.branch7x7_2.conv.weight'
@@ -23,15 +24,45 @@ MODEL = dict(
 )
 
 
+# What a model may be for a file to fill it; without a head where the file has none.
+FORMS = {
+    'classifier': {},
+    'deploy form': dict(backbone=MODEL['backbone'] | dict(deploy=True)),
+    'FID': dict(backbone=MODEL['backbone'] | dict(count_include_pad=False, last_pool='max'), head=None),
+}
+
+
 @pytest.fixture(scope='module')
 def source():
     torch.manual_seed(1)
-    return MODELS.build(MODEL).state_dict()
+    state = MODELS.build(MODEL).state_dict()
+    for name, tensor in state.items():
+        # Keras keeps no scale, so it stays 1.
+        if name.endswith(('bn.bias', 'bn.running_mean', 'bn.running_var')):
+            tensor.uniform_(0.5, 1.5)
+    return state
 
 
 @pytest.fixture(scope='module')
-def model():
-    return MODELS.build(MODEL)
+def models(source):
+    """A model of each form, and the weights that it should have."""
+    made = {}
+
+    def of(form):
+        if form not in made:
+            model, full = MODELS.build(MODEL | FORMS[form]), MODELS.build(MODEL)
+            full.load_state_dict(source)
+            if form == 'deploy form':
+                full.backbone.switch_to_deploy()
+            made[form] = model, {name: full.state_dict()[name] for name in model.state_dict()}
+        return made[form]
+
+    return of
+
+
+@pytest.fixture(scope='module')
+def model(models):
+    return models('classifier')[0]
 
 
 def runner_of(model, starting):
@@ -67,6 +98,37 @@ def renamed(prefix):
     return lambda ours: {f'{prefix}{name}': tensor for name, tensor in ours.items()}
 
 
+def in_keras_names(ours):
+    """The weights as Keras lays them out, in a model whose numbers start anywhere, around one other layer."""
+    layers = {'sequential/answer/kernel': ours['head.fc.weight'].T, 'sequential/answer/bias': ours['head.fc.bias']}
+    parts = {'beta': 'bias', 'moving_mean': 'running_mean', 'moving_variance': 'running_var'}
+    for number, name in enumerate(CONVOLUTIONS, 7):
+        kernel = ours[f'backbone.{name}.conv.weight'].permute(2, 3, 1, 0)
+        layers[f'inception_v3/conv2d_{number}/kernel'] = kernel
+        for theirs, part in parts.items():
+            layers[f'inception_v3/batch_normalization_{number}/{theirs}'] = ours[f'backbone.{name}.bn.{part}']
+    return layers
+
+
+def in_fid_names(ours):
+    """The names of pytorch-fid's module, which has no classifier."""
+    prefixes = SCHEMES['pytorch-fid'].prefixes
+    backbone = {name: tensor for name, tensor in ours.items() if name.startswith('backbone.')}
+    return {
+        theirs + name.removeprefix(prefix): tensor
+        for name, tensor in backbone.items()
+        for theirs, prefix in prefixes
+        if name.startswith(prefix)
+    }
+
+
+def deployed(ours):
+    full = MODELS.build(MODEL)
+    full.load_state_dict(ours)
+    full.backbone.switch_to_deploy()
+    return dict(state_dict=full.state_dict())
+
+
 GOOD = {
     'own': lambda ours: dict(state_dict=ours, meta=dict(epoch=1)),
     'torchvision': lambda ours: from_ours(ours, 'torchvision'),
@@ -75,11 +137,16 @@ GOOD = {
         state_dict_ema=from_ours(ours, 'timm'),
     ),
     'mmpretrain': lambda ours: {f'backbone.{name}': tensor for name, tensor in from_ours(ours, 'torchvision').items()},
+    'keras': in_keras_names,
+    'pytorch-fid': in_fid_names,
+    'deploy form': deployed,
     'module.': renamed('module.'),
     '_orig_mod.module.': renamed('_orig_mod.module.'),
     'Lightning': lambda ours: dict(state_dict={**renamed('model.')(ours), 'criterion.weight': torch.ones(CLASSES)}),
     'nested': lambda ours: {'model_state_dict': renamed('net.')(from_ours(ours, 'torchvision'))},
 }
+# The others fill a classifier.
+FORM_OF = {'pytorch-fid': 'FID', 'deploy form': 'deploy form'}
 
 
 def changed(name, change):
@@ -105,6 +172,8 @@ BAD = {
     'meta': (changed(KERNEL, lambda t: t.to('meta')), 'meta'),
     'sparse': (changed('fc.bias', lambda t: t.to_sparse()), 'sparse'),
     'quantised': (changed('fc.bias', lambda t: torch.quantize_per_tensor(t, 0.1, 0, torch.qint8)), 'quantised'),
+    'pytorch-fid, for ImageNet': (in_fid_names, 'the weights that FID uses'),
+    'deploy form, for training': (deployed, 'in deploy form'),
     'twice': (lambda ours: {**renamed('student.')(ours), **renamed('teacher.')(ours)}, 'holds Inception V3 2 times'),
 }
 
@@ -115,29 +184,38 @@ def write(source, tmp_path_factory):
 
     def once(name, content):
         if name not in written:
-            written[name] = folder / f'{len(written)}.pth'
-            torch.save(content(source), written[name])
+            written[name] = folder / f'{len(written)}.{"h5" if name == "keras" else "pth"}'
+            if name == 'keras':
+                with pytest.importorskip('h5py').File(written[name], 'w') as file:
+                    for path, values in content(source).items():
+                        file[path] = values.numpy()
+            else:
+                torch.save(content(source), written[name])
         return written[name]
 
     return once
 
 
 @pytest.mark.parametrize('kind', GOOD)
-def test_every_entrance_loads_the_same(kind, write, model, source):
+def test_every_entrance_loads_the_same(kind, write, models):
     path = write(kind, GOOD[kind])
-    for enter in EVALUATION.values():
-        with torch.no_grad():
-            model.head.fc.weight.zero_()
+    model, expected = models(FORM_OF.get(kind, 'classifier'))
+    for enter in (*EVALUATION.values(), START['Runner']):
+        for tensor in model.state_dict().values():
+            tensor.zero_()
         enter(path, model)
         for name, tensor in model.state_dict().items():
-            assert torch.equal(tensor, source[name]), name
+            assert torch.equal(tensor, expected[name]), name
 
 
 @pytest.mark.parametrize('kind', BAD)
 def test_every_entrance_refuses_the_same(kind, write, model, tmp_path):
     content, message = BAD[kind]
     path = write(kind, content)
-    entrances = [*EVALUATION.values(), *START.values(), lambda path, model: convert(path, tmp_path / 'out.pth')]
+    entrances = [*EVALUATION.values(), *START.values()]
+    # It has no model, so what is wrong only for one is right for it.
+    if 'pytorch-fid' not in kind:
+        entrances.append(lambda path, model: convert(path, tmp_path / 'out.pth'))
     for enter in entrances:
         with pytest.raises(InputError, match=message):
             enter(path, model)
@@ -180,6 +258,11 @@ def test_a_start_adapts_the_first_kernel_to_other_images(source):
     name = 'backbone.Conv2d_1a_3x3.conv.weight'
     torch.testing.assert_close(loaded.state_dict[name], source[name].sum(dim=1, keepdim=True))
     assert any('adapted to 1 channel' in line for line in loaded.notes)
+
+
+def test_converting_the_deploy_form_names_what_to_convert(write, tmp_path):
+    with pytest.raises(InputError, match='convert the checkpoint that it was made from'):
+        convert(write('deploy form', deployed), tmp_path / 'out.pth')
 
 
 def test_strict_loading_by_torch_tells_the_truth(source):
