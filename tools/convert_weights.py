@@ -2,10 +2,10 @@
 
 import argparse
 
-# As in mmpretrain_inception/weights, which takes seconds to import.
-SOURCES = ('auto', 'ours', 'backbone', 'torchvision', 'timm', 'mmpretrain', 'keras', 'pytorch-fid', 'torch-fidelity')
-TARGETS = ('ours', 'torchvision', 'timm')
-SUFFIXES = ('.pth', '.safetensors')
+from arguments import package_table
+
+TABLE = package_table('weights/publishers.py')
+SUFFIXES = TABLE['SUFFIXES']
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -13,10 +13,12 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description='Convert the weights of any publisher of Inception V3.')
     parser.add_argument('src', help='.pth, .pt, .safetensors, .h5, .weights.h5, .keras or a checkpoint of mmengine')
     parser.add_argument('dst', help='file to write, .pth or .safetensors; an older one is replaced')
-    parser.add_argument('--source', choices=SOURCES, default='auto', help='whose names SRC has; default: they tell')
+    parser.add_argument(
+        '--source', choices=TABLE['SOURCES'], default='auto', help='whose names SRC has; default: they tell'
+    )
     parser.add_argument(
         '--to',
-        choices=TARGETS,
+        choices=TABLE['TARGETS'],
         default='ours',
         help='whose names DST gets; default: ours. timm takes an auxiliary classifier only with aux_logits=True',
     )

@@ -12,9 +12,7 @@ from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.utils.wording import list_some
 from mmpretrain_inception.weights.families import FAMILIES, INCEPTION_V3, Family, Scheme
 from mmpretrain_inception.weights.families.family import HEAD, Place, Weights, count_prefixes, most_common
-from mmpretrain_inception.weights.families.inception_v3.schemes import ALIASES
-
-TARGETS = ('ours', 'torchvision', 'timm')
+from mmpretrain_inception.weights.publishers import ALIASES, SOURCES, TARGETS
 
 # torchvision and timm construct the auxiliary classifier where they call it, before these layers.
 _AFTER_AUX = ('backbone.Mixed_7', 'head.fc.')
@@ -122,7 +120,7 @@ def to_ours(
 
     Args:
         tensors: A state dict with any publisher's names, behind any prefix such as Lightning's ``model.``.
-        source: Whose names they are: a key of ``SCHEMES`` or ``ALIASES``. Defaults to ``'auto'``: the names tell.
+        source: Whose names they are: one of ``SOURCES``. Defaults to ``'auto'``: the names tell.
         meta: Metadata to keep. Defaults to none.
         origin: The file, for messages. Defaults to ``'the state dict'``.
 
@@ -245,8 +243,7 @@ def _named(source: str, names: Mapping[str, Any], origin: str) -> Recognised:
         return found
     name = ALIASES.get(source, source)
     if name not in found.family.schemes:
-        known = ('auto', *found.family.schemes, *ALIASES)
-        raise InputError(f'expected one of {", ".join(known)} as the source, got {source!r}')
+        raise InputError(f'expected one of {", ".join(SOURCES)} as the source, got {source!r}')
     named = recognise(listed, origin, name)
     if named is None or named.hits < found.hits:
         scheme = found.family.schemes[name]

@@ -3,9 +3,10 @@ import torch
 from torchvision.models import resnet50
 
 from mmpretrain_inception.errors import InputError
-from mmpretrain_inception.weights import detect_scheme, from_ours, open_weights, to_ours
+from mmpretrain_inception.weights import SCHEMES, detect_scheme, from_ours, open_weights, to_ours
 from mmpretrain_inception.weights.families.inception_v3.fid import is_fid
 from mmpretrain_inception.weights.families.inception_v3.names import BRANCHES, DEPTH_ORDER, OURS
+from mmpretrain_inception.weights.publishers import ALIASES, PUBLISHERS
 
 FID_BLOCKS = {'Conv2d_1a_3x3': '0.0', 'Conv2d_4a_3x3': '1.1', 'Mixed_5b': '2.0', 'Mixed_6e': '2.7', 'Mixed_7c': '3.2'}
 
@@ -30,6 +31,11 @@ def without_classifiers(published):
 def test_our_names_are_those_of_our_classifier_in_its_order(make_classifier):
     with torch.device('meta'):
         assert tuple(make_classifier(with_aux=True).state_dict()) == OURS
+
+
+def test_every_publisher_has_a_table_of_names():
+    assert SCHEMES.keys() == PUBLISHERS.keys()
+    assert set(ALIASES.values()) <= SCHEMES.keys()
 
 
 def test_depth_order_places_every_branch_once():

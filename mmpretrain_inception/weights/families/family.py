@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
+from mmpretrain_inception.weights.publishers import PUBLISHERS
+
 BACKBONE = 'backbone.'
 HEAD = 'head.'
 
@@ -18,8 +20,7 @@ class Scheme(NamedTuple):
     """A publisher's names for the parameters.
 
     Attributes:
-        name: What ``--source`` calls it.
-        title: Whose names they are, for messages.
+        name: A key of ``PUBLISHERS``.
         prefixes: Pairs of a prefix in the file and the prefix that replaces it in our names. The first match counts.
         classifier: Prefix under which the publisher keeps the main classifier and whatever a user has put in its place;
             '' where everything that the network does not have belongs to the classifier. Defaults to None: the names
@@ -27,9 +28,13 @@ class Scheme(NamedTuple):
     """
 
     name: str
-    title: str
     prefixes: tuple[tuple[str, str], ...]
     classifier: str | None = None
+
+    @property
+    def title(self) -> str:
+        """Whose names they are, for messages."""
+        return PUBLISHERS[self.name]
 
     def to_ours(self, name: str) -> str:
         """Return our name for the publisher's ``name``; a name that no prefix matches is returned unchanged."""

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.utils.atomic_file import atomic_write
+from mmpretrain_inception.weights.publishers import SUFFIXES
 
 
 def write_weights(path: str | Path, tensors: Mapping[str, Tensor], meta: Mapping[str, Any] | None = None) -> None:
@@ -46,7 +47,6 @@ def _write_safetensors(file: BinaryIO, tensors: dict[str, Tensor], meta: Mapping
     file.write(save(tensors, metadata=dict(format='pt', **strings)))
 
 
-_WRITERS: dict[str, Callable[[BinaryIO, dict[str, Tensor], Mapping[str, Any]], None]] = {
-    '.pth': _write_torch,
-    '.safetensors': _write_safetensors,
-}
+_WRITERS: dict[str, Callable[[BinaryIO, dict[str, Tensor], Mapping[str, Any]], None]] = dict(
+    zip(SUFFIXES, (_write_torch, _write_safetensors), strict=True)
+)

@@ -27,17 +27,15 @@ _KERAS_PARTS = (
 SCHEMES: dict[str, Scheme] = {
     scheme.name: scheme
     for scheme in (
-        Scheme('ours', 'this package', (('', ''),)),
-        Scheme('backbone', 'a bare backbone', (('', 'backbone.'),)),
-        Scheme('torchvision', 'torchvision or timm', (*_CLASSIFIERS, ('', 'backbone.'))),
+        Scheme('ours', (('', ''),)),
+        Scheme('backbone', (('', 'backbone.'),)),
+        Scheme('torchvision', (*_CLASSIFIERS, ('', 'backbone.'))),
         Scheme(
-            'mmpretrain',
             'mmpretrain',
             (('backbone.fc.', 'head.fc.'), ('backbone.AuxLogits.', AUX_PREFIX), ('backbone.', 'backbone.')),
         ),
         Scheme(
             'pytorch-fid',
-            "pytorch-fid's InceptionV3",
             tuple(
                 (f'blocks.{block}.{position}.', f'backbone.{layer}.')
                 for block, layers in enumerate(_FID_BLOCKS)
@@ -46,7 +44,6 @@ SCHEMES: dict[str, Scheme] = {
         ),
         Scheme(
             'keras',
-            'Keras',
             (
                 *(
                     (theirs.format(position), f'backbone.{convolution}.{ours}')
@@ -60,6 +57,3 @@ SCHEMES: dict[str, Scheme] = {
         ),
     )
 }
-
-# Other names for a scheme; torch-fidelity's extractor uses torchvision's names.
-ALIASES = {'timm': 'torchvision', 'torch-fidelity': 'torchvision'}
