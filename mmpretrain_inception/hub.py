@@ -18,9 +18,8 @@ from mmpretrain.apis.model import ModelHub
 from torch import nn
 
 from mmpretrain_inception.datasets import LoadImage
-from mmpretrain_inception.models import InceptionHead, InceptionV3
 from mmpretrain_inception.utils.modules import unwrap
-from mmpretrain_inception.weights import load_into, open_weights
+from mmpretrain_inception.weights import load_into, networks_in, open_weights
 
 _MIM = Path(__file__).parent / '.mim'
 
@@ -51,7 +50,7 @@ def let_publishers_files_load() -> None:
 def _on_our_road(theirs: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(theirs)
     def load_checkpoint(model: nn.Module, filename: str, *args: Any, **kwargs: Any) -> Any:
-        if not _has_ours(model):
+        if not networks_in(model):
             return theirs(model, filename, *args, **kwargs)
         loaded = load_into(unwrap(model), filename)
         return dict(state_dict=loaded.state_dict, meta=loaded.meta)
@@ -62,7 +61,7 @@ def _on_our_road(theirs: Callable[..., Any]) -> Callable[..., Any]:
 def _initialising_ours(theirs: Callable[..., None]) -> Callable[..., None]:
     @wraps(theirs)
     def initialise(self: PretrainedInit, module: nn.Module) -> None:
-        if not _has_ours(module):
+        if not networks_in(module):
             return theirs(self, module)
         opened = open_weights(self.checkpoint)
         if self.prefix is not None:
@@ -75,10 +74,6 @@ def _initialising_ours(theirs: Callable[..., None]) -> Callable[..., None]:
         return None
 
     return initialise
-
-
-def _has_ours(model: nn.Module) -> bool:
-    return any(isinstance(module, (InceptionV3, InceptionHead)) for module in model.modules())
 
 
 def let_pipelines_load() -> None:

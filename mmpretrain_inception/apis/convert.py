@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from mmpretrain_inception.errors import InputError
-from mmpretrain_inception.models import InceptionHead, InceptionV3
+from mmpretrain_inception.registry import MODELS
 from mmpretrain_inception.weights import Opened, from_ours, load, open_weights, to_ours, write_weights
-from mmpretrain_inception.weights.families import INCEPTION_V3
-from mmpretrain_inception.weights.families.inception_v3.fold import fold_input_range
+from mmpretrain_inception.weights.families import Family
 
 # What a converted file keeps of a checkpoint's metadata.
 _KEPT_META = ('dataset_meta', 'epoch')
@@ -40,37 +38,22 @@ def convert(src: str | Path, dst: str | Path, source: str = 'auto', to: str = 'o
     weights = to_ours(opened.tensors, source, opened.meta, opened.origin)
     if any(name.startswith('backbone.') and name.endswith('.conv.bias') for name in weights.tensors):
         raise InputError(f'{src} is in deploy form, without batch norms; convert the checkpoint that it was made from')
-    ours = load(Opened(weights.tensors, weights.meta, {}, weights.origin), network_of(weights.tensors)).state_dict
+    family = weights.family
+    reference = _reference(family, weights.tensors)
+    ours = load(Opened(weights.tensors, weights.meta, {}, weights.origin), reference).state_dict
     meta = {key: weights.meta[key] for key in _KEPT_META if key in weights.meta}
-    if INCEPTION_V3.is_special(weights):
-        meta |= INCEPTION_V3.special_meta
-    tensors = fold_input_range(ours) if fold else ours
+    if family.is_special(weights):
+        meta |= family.special_meta
+    tensors = family.fold(ours) if fold else ours
     write_weights(dst, from_ours(tensors, to), meta if to == 'ours' else None)
     return f'wrote {len(tensors)} tensors of {src} (scheme {weights.scheme}) to {dst}'
 
 
-def network_of(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the state dict, without values, of the variant of the network that weights are of.
-
-    Args:
-        tensors: Weights under our names. They show the stem, the image's channels and the classifiers.
-    """
-    kernel = next((tensors[name] for name in INCEPTION_V3.input_kernels if name in tensors), None)
-    options: dict[str, Any] = dict(stem='7x7') if 'backbone.Conv2d_1a_7x7.conv.weight' in tensors else {}
-    if kernel is not None and kernel.ndim == 4:
-        options['in_channels'] = kernel.shape[1]
-    aux_fc_norm = f'{INCEPTION_V3.auxiliary}conv1.conv.bias' not in tensors
+def _reference(family: Family, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the state dict, without values, of the variant of a network that weights are of."""
+    kinds = (kind for kind in MODELS.module_dict.values() if getattr(kind, 'family', None) is family)
     with torch.device('meta'):
-        backbone = InceptionV3(**options).state_dict()
-        head = InceptionHead(_num_classes(tensors), with_aux=True, aux_fc_norm=aux_fc_norm).state_dict()
-    network = {f'backbone.{name}': tensor for name, tensor in backbone.items()}
-    network |= {f'head.{name}': tensor for name, tensor in head.items()}
-    absent = tuple(
-        part for part in ('head.fc.', INCEPTION_V3.auxiliary) if not any(n.startswith(part) for n in tensors)
-    )
-    return {name: tensor for name, tensor in network.items() if not name.startswith(absent)}
-
-
-def _num_classes(tensors: Mapping[str, Tensor]) -> int:
-    biases = (tensors.get(name) for name in ('head.fc.bias', f'{INCEPTION_V3.auxiliary}fc.bias'))
-    return next((len(bias) for bias in biases if bias is not None and bias.ndim == 1), 1000)
+        network = MODELS.build(next(kinds).classifier_for(tensors)).state_dict()
+    classifier = family.final_layers[0]
+    has_classifier = any(name.startswith(classifier) for name in tensors)
+    return {name: tensor for name, tensor in network.items() if has_classifier or not name.startswith(classifier)}

@@ -20,7 +20,6 @@ from mmpretrain.models import ClsHead, MultiLabelClsHead
 from mmpretrain_inception.configuring.preparation import describe_pipeline
 from mmpretrain_inception.deploy.contract import Contract
 from mmpretrain_inception.errors import InputError
-from mmpretrain_inception.models import InceptionV3
 from mmpretrain_inception.registry import DATASETS, MODELS, is_kind
 
 # Height and width of the images that the test pipeline is tried on.
@@ -70,9 +69,8 @@ def contract_from_config(
         raise InputError(
             'export: expected images of one size, got padding (data_preprocessor.pad_size_divisor); export without it'
         )
-    backbone = cfg.model.get('backbone') or {}
-    channels = backbone.get('in_channels', 3)
-    if channels != 3 and is_kind(backbone, InceptionV3, MODELS):
+    channels = (cfg.model.get('backbone') or {}).get('in_channels', 3)
+    if channels != 3:
         raise InputError(f'an exported network takes images of 3 channels, got model.backbone.in_channels={channels}')
     pipeline = _build_pipeline(cfg)
     height, width = _image_size(pipeline, with_preprocess)

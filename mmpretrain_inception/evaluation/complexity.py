@@ -10,7 +10,7 @@ from mmengine.analysis.print_helper import complexity_stats_table
 from mmengine.config import Config
 from mmpretrain.apis import get_model
 
-from mmpretrain_inception.models import InceptionV3
+from mmpretrain_inception.weights import networks_in
 
 
 class Complexity(NamedTuple):
@@ -42,7 +42,7 @@ def count_complexity(cfg: Config, height: int, width: int) -> Complexity:
         width: Width of the image, in pixels.
     """
     model = get_model(cfg)
-    channels = model.backbone.in_channels if isinstance(model.backbone, InceptionV3) else 3
+    channels = next((network.in_channels for network in networks_in(model)), 3)
     image = torch.zeros(1, channels, height, width)
     flops, activations = (
         # Both warn about operators that they do not count, and about the auxiliary classifier, which does not run.

@@ -6,7 +6,7 @@ no model.
 """
 
 from mmpretrain_inception.weights.compare import Mismatch, compare, refuse_mismatch
-from mmpretrain_inception.weights.families.family import Scheme, Weights
+from mmpretrain_inception.weights.families.family import Scheme, Weights, networks_in
 from mmpretrain_inception.weights.families.inception_v3.fold import fold_input_range
 from mmpretrain_inception.weights.families.inception_v3.schemes import SCHEMES
 from mmpretrain_inception.weights.files.opener import Opened, class_names, open_weights
@@ -28,6 +28,7 @@ __all__ = [
     'from_ours',
     'load',
     'load_into',
+    'networks_in',
     'open_weights',
     'refuse_mismatch',
     'to_ours',

@@ -56,17 +56,18 @@ def match_names(opened: Opened, own: StateDict) -> Matched:
     theirs = recognise(tensors, opened.origin)
     if network and 2 * max(counts[prefix], theirs.hits if theirs else 0) <= len(tensors):
         require(theirs, list(tensors), opened.origin)
+    special = False
     if theirs is None or theirs.hits <= counts[prefix]:
-        left_out = [name for name in tensors if not name.startswith(prefix)]
-        inside = _own_tensors(tensors, prefix, own_names, opened.origin)
-        weights = Weights(inside, 'ours', opened.meta, opened.origin, tuple(left_out))
-        renamed = inside
+        left_out = tuple(name for name in tensors if not name.startswith(prefix))
+        renamed = _own_tensors(tensors, prefix, own_names, opened.origin)
+        if network:
+            special = network.family.is_special(Weights(renamed, 'ours', opened.meta, opened.origin, network.family))
     else:
         weights = to_ours(tensors, meta=opened.meta, origin=opened.origin)
-        renamed = _placed(weights.tensors, network.place if network else None)
-    special = network is not None and network.family.is_special(weights)
-    if weights.left_out:
-        notes.append(f'{opened.origin}: left out, as not part of the network: {list_some(weights.left_out)}')
+        left_out, renamed = weights.left_out, _placed(weights.tensors, network.place if network else None)
+        special = network is not None and network.family.is_special(weights)
+    if left_out:
+        notes.append(f'{opened.origin}: left out, as not part of the network: {list_some(left_out)}')
     return Matched(renamed, network, special, tuple(notes))
 
 

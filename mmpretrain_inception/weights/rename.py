@@ -10,12 +10,10 @@ from torch import Tensor
 
 from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.utils.wording import list_some
-from mmpretrain_inception.weights.families import FAMILIES, INCEPTION_V3, Family, Scheme
+from mmpretrain_inception.weights.families import FAMILIES, Family, Scheme
 from mmpretrain_inception.weights.families.family import HEAD, Place, Weights, count_prefixes, most_common
 from mmpretrain_inception.weights.publishers import ALIASES, SOURCES, TARGETS
 
-# torchvision and timm construct the auxiliary classifier where they call it, before these layers.
-_AFTER_AUX = ('backbone.Mixed_7', 'head.fc.')
 # Parts of names that wrappers add: data-parallel training, torch.compile, FSDP and activation checkpointing.
 _WRAPPERS = frozenset(('module', '_orig_mod', '_fsdp_wrapped_module', '_checkpoint_wrapped_module'))
 # A counter that torch's averaged models keep beside the parameters.
@@ -140,7 +138,7 @@ def to_ours(
     last = len(positions)
     ordered = dict(sorted(with_whole_norms(renamed).items(), key=lambda item: positions.get(item[0], last)))
     left_out = tuple(name for name in bare if not name.startswith(found.prefix))
-    return Weights(ordered, found.scheme.name, dict(meta or {}), origin, left_out)
+    return Weights(ordered, found.scheme.name, dict(meta or {}), origin, found.family, left_out)
 
 
 def rename_in_place(state_dict: dict[str, Any], prefix: str, own: Iterable[str], place: Place) -> None:
@@ -193,14 +191,17 @@ def from_ours(tensors: Mapping[str, Tensor], target: str) -> dict[str, Tensor]:
             auxiliary classifier only with ``aux_logits=True``.
 
     Raises:
-        InputError: If ``target`` is none of them.
+        InputError: If ``target`` is none of them, or the names are not ours.
     """
     if target not in TARGETS:
         raise InputError(f'expected {", ".join(TARGETS)} as the names to write, got {target!r}')
     if target == 'ours':
         return dict(tensors)
-    prefixes = INCEPTION_V3.schemes['torchvision'].prefixes
-    return {_their_name(name, prefixes): tensors[name] for name in sorted(tensors, key=_their_position)}
+    names = list(tensors)
+    family = require(recognise(names, source='ours'), names, 'the state dict').family
+    prefixes = family.schemes['torchvision'].prefixes
+    ordered = sorted(tensors, key=lambda name: _their_position(name, family))
+    return {_their_name(name, prefixes): tensors[name] for name in ordered}
 
 
 def unwrapped(tensors: Mapping[str, Any], origin: str = 'the state dict') -> dict[str, Any]:
@@ -271,6 +272,6 @@ def _their_name(name: str, prefixes: tuple[tuple[str, str], ...]) -> str:
     return name
 
 
-def _their_position(name: str) -> tuple[int, int]:
-    group = 1 if name.startswith(INCEPTION_V3.auxiliary) else 2 if name.startswith(_AFTER_AUX) else 0
-    return group, INCEPTION_V3.positions.get(name, len(INCEPTION_V3.order))
+def _their_position(name: str, family: Family) -> tuple[int, int]:
+    group = 1 if name.startswith(family.auxiliary) else 2 if name.startswith(family.after_auxiliary) else 0
+    return group, family.positions.get(name, len(family.order))

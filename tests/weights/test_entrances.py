@@ -11,7 +11,7 @@ from torch import nn
 from mmpretrain_inception.apis.convert import convert
 from mmpretrain_inception.engine import FitWeightsHook
 from mmpretrain_inception.errors import InputError
-from mmpretrain_inception.weights import SCHEMES, Opened, from_ours, load, load_into, open_weights
+from mmpretrain_inception.weights import SCHEMES, Opened, from_ours, load, load_into, networks_in, open_weights
 from mmpretrain_inception.weights.families.inception_v3.names import CONVOLUTIONS
 
 CLASSES = 5
@@ -308,3 +308,15 @@ def test_other_models_are_loaded_by_mmengine(tmp_path):
     torch.save({'weight': torch.ones(2, 2)}, tmp_path / 'part.pth')
     load_checkpoint(other, str(tmp_path / 'part.pth'))
     assert torch.equal(other.weight, torch.ones(2, 2))
+
+
+def test_mmpretrains_own_network_stays_with_mmengine(tmp_path):
+    """It has the same names, so only its class tells it from ours."""
+    with torch.device('meta'):
+        theirs = MODELS.build(dict(type='mmpretrain.InceptionV3', num_classes=CLASSES))
+        ours = MODELS.build(MODEL)
+    assert networks_in(theirs) == []
+    assert networks_in(ours) == [ours.backbone]
+    torch.save({'fc.bias': torch.ones(CLASSES)}, tmp_path / 'part.pth')
+    load_checkpoint(theirs.to_empty(device='cpu'), str(tmp_path / 'part.pth'))
+    assert torch.equal(theirs.fc.bias, torch.ones(CLASSES))

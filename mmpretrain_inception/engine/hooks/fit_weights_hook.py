@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from torch.distributed.fsdp import FullyShardedDataParallel as FSDP  # noqa: N817 - its usual name
 
 from mmpretrain_inception.errors import InputError
-from mmpretrain_inception.models import EnsembleClassifier, InceptionV3
+from mmpretrain_inception.models import EnsembleClassifier
 from mmpretrain_inception.registry import HOOKS
 from mmpretrain_inception.utils.modules import unwrap
-from mmpretrain_inception.weights import Loaded, Opened, load
+from mmpretrain_inception.weights import Loaded, Opened, load, networks_in
 
 _EMA_PREFIX = 'module.'
 
@@ -40,7 +40,7 @@ class FitWeightsHook(Hook):
         model, origin = unwrap(runner.model), str(runner._load_from or 'the checkpoint')
         if isinstance(model, EnsembleClassifier):
             raise InputError(f'{origin}: an ensemble takes one file for each member, but load_from names one file')
-        if not any(isinstance(module, InceptionV3) for module in model.modules()):
+        if not networks_in(model):
             return
         if runner._resume and 'optimizer' not in checkpoint:
             raise InputError(
@@ -78,7 +78,7 @@ def _filled(loaded: Loaded, target: nn.Module) -> dict[str, Tensor]:
 
 
 def _is_deployed(model: nn.Module) -> bool:
-    return any(module.deploy for module in model.modules() if isinstance(module, InceptionV3))
+    return any(network.deploy for network in networks_in(model))
 
 
 def _classes_of(runner: Runner) -> Sequence[str] | None:

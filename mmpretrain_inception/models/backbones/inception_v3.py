@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from mmengine.model import BaseModule
@@ -26,7 +26,7 @@ from mmpretrain_inception.models.backbones.blocks import (
 )
 from mmpretrain_inception.models.backbones.stem import Stage, Stem
 from mmpretrain_inception.registry import MODELS
-from mmpretrain_inception.weights.families import Place
+from mmpretrain_inception.weights.families import INCEPTION_V3, Family, Place
 from mmpretrain_inception.weights.rename import rename_in_place
 
 # Where a state dict has the backbone: in mmpretrain's classifier, or alone.
@@ -80,6 +80,7 @@ class InceptionV3(BaseModule):
         InputError: If an index is outside :attr:`stages`, or an option is not among its choices.
     """
 
+    family: ClassVar[Family] = INCEPTION_V3
     # Of the default stem; an instance has those of its own stem.
     stages: tuple[Stage, ...] = Stem().stages
     min_size: int = Stem().min_size
@@ -142,6 +143,30 @@ class InceptionV3(BaseModule):
             self.switch_to_deploy()
         self._freeze_stages()
         self._register_load_state_dict_pre_hook(self._rename_bare)
+
+    @staticmethod
+    def classifier_for(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+        """Return the config of the classifier that weights are of.
+
+        Args:
+            tensors: The weights, under our names. They show the stem, the images' channels and the classifiers.
+        """
+        kernel = next((tensors[name] for name in INCEPTION_V3.input_kernels if name in tensors), None)
+        biases = [tensors[f'{layer}bias'] for layer in INCEPTION_V3.final_layers if f'{layer}bias' in tensors]
+        num_classes = next((len(bias) for bias in biases if bias.ndim == 1), 1000)
+        auxiliary = f'{INCEPTION_V3.auxiliary}conv1.conv.'
+        backbone = dict(
+            type='mmpretrain_inception.InceptionV3',
+            stem='7x7' if 'backbone.Conv2d_1a_7x7.conv.weight' in tensors else '3x3',
+            in_channels=3 if kernel is None or kernel.ndim != 4 else kernel.shape[1],
+        )
+        head = dict(
+            type='mmpretrain_inception.InceptionHead',
+            num_classes=num_classes,
+            with_aux=f'{auxiliary}weight' in tensors,
+            aux_fc_norm=f'{auxiliary}bias' not in tensors,
+        )
+        return dict(type='mmpretrain.ImageClassifier', backbone=backbone, head=head)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Compute the maps of :attr:`out_indices`, shallow ones first.

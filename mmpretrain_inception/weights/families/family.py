@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -53,6 +53,7 @@ class Weights(NamedTuple):
         scheme: Key of ``Family.schemes``: the publisher's names that they had.
         meta: Plain metadata of the file.
         origin: The file, for messages.
+        family: The network.
         left_out: Names in the file that are not the network's, because they lack the prefix of all its names.
     """
 
@@ -60,6 +61,7 @@ class Weights(NamedTuple):
     scheme: str
     meta: dict[str, Any]
     origin: str
+    family: Family
     left_out: tuple[str, ...] = ()
 
     @property
@@ -101,10 +103,12 @@ class Family:
         layers: Layers of the backbone in the order of the call. A model may end after any of them.
         final_layers: Prefixes of the layers that depend on the classes.
         auxiliary: Prefix of the classifier that only training uses; a file may lack it.
+        after_auxiliary: Prefixes of what torchvision and timm construct after that classifier.
         input_kernels: Kernels that see the image, of which a model has one.
         is_special: Tells weights that only an unusual setting of the network computes correctly.
         check_special: Refuses such weights for a model without that setting.
         special_meta: Metadata by which a converted file says that it holds such weights.
+        fold: Changes weights for images in [-1, 1] into weights for images that are normalised as ImageNet's.
     """
 
     title: str
@@ -114,10 +118,12 @@ class Family:
     layers: tuple[str, ...]
     final_layers: tuple[str, ...]
     auxiliary: str
+    after_auxiliary: tuple[str, ...]
     input_kernels: tuple[str, ...]
     is_special: Callable[[Weights], bool]
     check_special: Callable[[str, nn.Module], None]
     special_meta: dict[str, str]
+    fold: Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -151,6 +157,18 @@ class Network(NamedTuple):
 
     family: Family
     place: Place
+
+
+def networks_in(model: nn.Module) -> list[Any]:
+    """Return the backbones of a model whose weights this package knows.
+
+    They are told by the attribute ``family`` of their class, not by their parameters' names, which other packages'
+    models have too.
+
+    Args:
+        model: Any model.
+    """
+    return [module for module in model.modules() if isinstance(getattr(type(module), 'family', None), Family)]
 
 
 def count_prefixes(names: Iterable[str], known: frozenset[str]) -> Counter[str]:

@@ -2,7 +2,9 @@
 
 Layers come out as ``<kind>.<position>.<part>``, e.g. ``conv2d.17.kernel``. The position counts the layers of a kind in
 the order in which they were constructed. Keras numbers layers through a whole process, so the numbers in their names
-start anywhere. Where a model contains another one, the layers of the network come first, then those around it.
+start anywhere. Where a file shows only the depths of layers in the graph, they come out in that order as
+``<kind>.depth.<position>.<part>``. Where a model contains another one, the layers of the network come first, then those
+around it.
 """
 
 from __future__ import annotations
@@ -19,7 +21,6 @@ import torch
 from torch import Tensor
 
 from mmpretrain_inception.errors import InputError
-from mmpretrain_inception.weights.families.inception_v3.names import keras_depth_order
 from mmpretrain_inception.weights.files.archive import open_archive
 from mmpretrain_inception.weights.files.hdf5 import check_numbers, read_attribute, read_dataset, walk
 
@@ -209,19 +210,15 @@ def _by_position(layers: list[_Layer]) -> Iterator[tuple[str, _Layer]]:
     for kind in sorted({layer.kind for layer in layers}):
         inside = [layer for layer in layers if layer.kind == kind and layer.model in networks]
         around = [layer for layer in layers if layer.kind == kind and layer.model not in networks]
-        ordered = [*_in_order(inside), *_in_order(around)]
-        yield from ((f'{kind}.{position}', layer) for position, layer in enumerate(ordered))
+        by_depth = bool(inside) and all(layer.number is None and layer.depth is not None for layer in inside)
+        start = f'{kind}.depth' if by_depth else kind
+        yield from ((f'{start}.{position}', layer) for position, layer in enumerate(_in_order(inside)))
+        yield from ((f'{kind}.{position}', layer) for position, layer in enumerate(_in_order(around), len(inside)))
 
 
 def _in_order(layers: list[_Layer]) -> list[_Layer]:
-    """Sort the layers of one kind as they were constructed, those whose names do not tell last."""
-    unnamed = sorted((layer for layer in layers if layer.number is None), key=lambda layer: layer.depth or 0)
-    if len(unnamed) == len(layers) and layers and layers[0].depth is not None:
-        order = keras_depth_order()
-        positions = [*order[: len(layers)], *range(len(order), len(layers))]
-        return [layer for _, layer in sorted(zip(positions, unnamed), key=lambda pair: pair[0])]
-    named = [layer for layer in layers if layer.number is not None]
-    return [*sorted(named, key=lambda layer: layer.number or 0), *unnamed]
+    """Sort the layers of one kind as they were constructed; those whose names do not tell come last, by depth."""
+    return sorted(layers, key=lambda layer: (layer.number is None, layer.number or layer.depth or 0))
 
 
 def _dotted(model: str) -> str:

@@ -321,8 +321,9 @@ def test_layers_around_a_keras_network_come_after_its_own(tmp_path, layout):
 
     tensors = open_weights(tmp_path / 'model.h5').tensors
 
+    first = 'conv2d.depth' if layout == 'numbered' else 'conv2d'
     assert {name: int(values.flatten()[0]) for name, values in tensors.items()} == {
-        **{'conv2d.0.kernel': 1, 'conv2d.1.kernel': 2, 'conv2d.2.kernel': 3},
+        **{f'{first}.0.kernel': 1, f'{first}.1.kernel': 2, 'conv2d.2.kernel': 3},
         **{'dense.0.kernel': 4, 'dense.0.bias': 5},
     }
 

@@ -67,6 +67,8 @@ AUX = (*(f'conv0.{name}' for name in UNIT), *(f'conv1.{name}' for name in UNIT),
 
 FINAL_LAYERS = ('head.fc.', 'head.AuxLogits.fc.')
 AUX_PREFIX = 'head.AuxLogits.'
+# torchvision and timm construct the auxiliary classifier where they call it, before these layers.
+AFTER_AUX = ('backbone.Mixed_7', 'head.fc.')
 
 # Our state dict, in its order.
 OURS = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mmpretrain_inception.weights.families.family import Scheme
-from mmpretrain_inception.weights.families.inception_v3.names import AUX_PREFIX, CONVOLUTIONS
+from mmpretrain_inception.weights.families.inception_v3.names import AUX_PREFIX, CONVOLUTIONS, keras_depth_order
 
 _CLASSIFIERS = (('fc.', 'head.fc.'), ('AuxLogits.', AUX_PREFIX))
 
@@ -16,11 +16,16 @@ _FID_BLOCKS = (
 )
 
 _KERAS_PARTS = (
-    ('conv2d.{}.kernel', 'conv.weight'),
-    ('batch_normalization.{}.gamma', 'bn.weight'),
-    ('batch_normalization.{}.beta', 'bn.bias'),
-    ('batch_normalization.{}.moving_mean', 'bn.running_mean'),
-    ('batch_normalization.{}.moving_variance', 'bn.running_var'),
+    ('conv2d', 'kernel', 'conv.weight'),
+    ('batch_normalization', 'gamma', 'bn.weight'),
+    ('batch_normalization', 'beta', 'bn.bias'),
+    ('batch_normalization', 'moving_mean', 'bn.running_mean'),
+    ('batch_normalization', 'moving_variance', 'bn.running_var'),
+)
+# Where the layers of a file are numbered as they were constructed, and where by their depth in the graph.
+_KERAS_PLACES = (
+    *((f'{position}', name) for position, name in enumerate(CONVOLUTIONS)),
+    *((f'depth.{depth}', CONVOLUTIONS[position]) for depth, position in enumerate(keras_depth_order())),
 )
 
 # Where two schemes explain a file equally well, the earlier one counts.
@@ -46,12 +51,12 @@ SCHEMES: dict[str, Scheme] = {
             'keras',
             (
                 *(
-                    (theirs.format(position), f'backbone.{convolution}.{ours}')
-                    for theirs, ours in _KERAS_PARTS
-                    for position, convolution in enumerate(CONVOLUTIONS)
+                    (f'{kind}.{place}.{part}', f'backbone.{convolution}.{ours}')
+                    for kind, part, ours in _KERAS_PARTS
+                    for place, convolution in _KERAS_PLACES
                 ),
-                ('dense.0.kernel', 'head.fc.weight'),
-                ('dense.0.bias', 'head.fc.bias'),
+                *((f'dense.{place}.kernel', 'head.fc.weight') for place in ('0', 'depth.0')),
+                *((f'dense.{place}.bias', 'head.fc.bias') for place in ('0', 'depth.0')),
             ),
             classifier='',
         ),
