@@ -1,10 +1,11 @@
 import os
 import pty
+import subprocess
 import sys
 
 import pytest
 import torch
-from mmengine.logging import MMLogger
+from support import REPOSITORY
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -92,39 +93,19 @@ def test_other_errors_of_these_types_keep_their_traceback(kind):
         run_tool(fail)
 
 
-def talk():
-    """Log and print 300 long lines, more than a pipe holds, and fail at the end."""
-    logger = MMLogger.get_instance('talker', log_file='talker.log')
-    for number in range(300):
-        logger.info(f'{number} ' + 200 * 'x')
-        print(number, 200 * 'y', flush=True)
-    raise InputError('the end')
-
-
 def talk_to(folder, out, err):
-    """Run ``talk`` as a tool in a process with these descriptors, None for a closed one, and return its status."""
-    process = os.fork()
-    if process:
-        for descriptor in {out, err} - {None}:
-            os.close(descriptor)
-        return process
-    try:
-        os.chdir(folder)
-        for name, descriptor, number in (('stdout', out, 1), ('stderr', err, 2)):
-            os.close(number) if descriptor is None else os.dup2(descriptor, number)
-            setattr(sys, name, None if descriptor is None else os.fdopen(number, 'w', closefd=False))
-        os.closerange(3, 200)
-        run_tool(talk)
-    except SystemExit as ended:
-        for stream in (sys.stdout, sys.stderr):
-            stream.flush()
-        os._exit(ended.code)
-    finally:
-        os._exit(99)
+    """Start ``talker.py`` in a folder with these descriptors, None for a closed one."""
+    closed = ''.join(f' {number}>&-' for number, descriptor in ((1, out), (2, err)) if descriptor is None)
+    script = f'exec "$0" "$1"{closed}'
+    command = ['bash', '-c', script, sys.executable, str(REPOSITORY / 'tests/talker.py')]
+    process = subprocess.Popen(command, cwd=folder, stdout=out, stderr=err)
+    for descriptor in {out, err} - {None}:
+        os.close(descriptor)
+    return process
 
 
 def status_of(process):
-    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    return process.wait(60)
 
 
 def read_all(descriptor):
