@@ -117,6 +117,15 @@ def test_a_users_own_1008_classes_are_not_taken_for_fid(published, own):
     assert not is_fid(to_ours(own(published)))
 
 
+def test_weights_of_fid_may_lack_their_counters(published):
+    bare = {n: t for n, t in with_classes(published, 1008).items() if not n.endswith('num_batches_tracked')}
+
+    weights = to_ours(bare)
+
+    assert is_fid(weights)
+    assert all(int(t) == 0 for name, t in weights.tensors.items() if name.endswith('num_batches_tracked'))
+
+
 @pytest.mark.parametrize('name', ['pt_inception-2015-12-05-6726825d.pth', 'weights-inception-2015-12-05-6726825d.pth'])
 def test_the_published_file_of_fid_is_known_by_its_name(published, name):
     assert is_fid(to_ours(with_classes(published, 1008), origin=f'/files/{name}'))

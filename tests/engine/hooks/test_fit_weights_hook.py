@@ -7,6 +7,7 @@ import torch
 from mmengine.config import Config
 from mmengine.evaluator import BaseMetric
 from mmengine.model import BaseModel
+from mmengine.runner import Runner
 from torch import nn
 from torchvision.models import inception_v3
 
@@ -52,14 +53,14 @@ class Mean(BaseMetric):
         return dict(mean=sum(results) / len(results))
 
 
-def runner(work_dir, images=Images, lr=0.0, epochs=1, **options):
+def runner(work_dir, images=Images, lr=0.0, epochs=1, kind=ResumableRunner, **options):
     loader = dict(
         dataset=images(),
         batch_size=2,
         sampler=dict(type='DefaultSampler', shuffle=False),
         collate_fn=dict(type='default_collate'),
     )
-    return ResumableRunner(
+    return kind(
         **dict(model=Host(), work_dir=str(work_dir), train_dataloader=loader, test_dataloader=loader, test_cfg=dict()),
         **dict(train_cfg=dict(by_epoch=True, max_epochs=epochs), test_evaluator=[Mean()]),
         optim_wrapper=dict(optimizer=dict(type='SGD', lr=lr)),
@@ -91,3 +92,46 @@ def test_a_host_without_a_head_starts_from_a_publishers_file_and_is_tested_and_r
         runner(tmp_path / 'test', load_from=str(tmp_path / 'published.pth')).test()
     with pytest.raises(InputError, match="class 0 is 'ant' in the file, but 'zoo' in the data"):
         runner(tmp_path / 'test', Renamed, load_from=str(tmp_path / 'work/epoch_1.pth')).test()
+
+
+@pytest.mark.parametrize('hook', ['mmengine.EMAHook', 'mmpretrain.EMAHook'])
+def test_a_start_from_a_run_with_averages_starts_from_the_average(tmp_path, hook):
+    average = dict(custom_hooks=[dict(type=hook, momentum=0.5)])
+    runner(tmp_path / 'first', lr=0.1, **average).train()
+    file = tmp_path / 'first/epoch_1.pth'
+    saved = torch.load(file, weights_only=False)
+
+    started = runner(tmp_path / 'second', load_from=str(file), **average)
+    started.train()
+    again = torch.load(tmp_path / 'second/epoch_1.pth', weights_only=False)
+
+    weight = saved['state_dict']['last.weight']
+    # The file holds the weights of the last step too, which are others.
+    assert not torch.equal(weight, saved['ema_state_dict']['module.last.weight'])
+    # With a learning rate of 0, the second run leaves both as they started.
+    assert torch.equal(started.model.last.weight, weight)
+    torch.testing.assert_close(again['state_dict']['last.weight'], weight, rtol=1e-6, atol=0)
+
+
+def test_the_average_of_a_resumed_run_is_checked_too(tmp_path):
+    average = dict(custom_hooks=[dict(type='mmengine.EMAHook')])
+    runner(tmp_path, **average).train()
+    checkpoint = torch.load(tmp_path / 'epoch_1.pth', weights_only=False)
+    checkpoint['ema_state_dict']['module.last.weight'][0, 0] = float('nan')
+    torch.save(checkpoint, tmp_path / 'epoch_1.pth')
+
+    with pytest.raises(InputError, match=r'ema_state_dict: last\.weight holds NaN or infinity'):
+        runner(tmp_path, epochs=2, resume=True, **average).train()
+
+
+def test_mmengines_own_runner_with_the_hook_takes_publishers_files(tmp_path):
+    published = inception_v3(init_weights=False).state_dict()
+    torch.save(published, tmp_path / 'published.pth')
+    started = runner(tmp_path / 'work', kind=Runner, load_from=str(tmp_path / 'published.pth'))
+    started.train()
+    assert torch.equal(started.model.encoder.state_dict()[KERNEL], published[KERNEL])
+
+    published[KERNEL][0, 0] = float('nan')
+    torch.save(published, tmp_path / 'published.pth')
+    with pytest.raises(InputError, match='holds NaN'):
+        runner(tmp_path / 'other', kind=Runner, load_from=str(tmp_path / 'published.pth')).train()
