@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -101,14 +102,43 @@ def check_exported_options(checkpoints: Sequence[str], options: TestOptions, lau
         )
 
 
+def check_output_file(file: str, setting: str) -> None:
+    """Refuse a file of results that cannot be written; arguments and errors as in :func:`check_output_folder`."""
+    if os.path.isdir(file):
+        raise InputError(f'{setting} {file}: expected a file, got a folder')
+    check_output_folder(os.path.dirname(file) or '.', setting)
+
+
+def check_output_folder(folder: str, setting: str) -> None:
+    """Refuse a folder for results that cannot be made or written to, before anything is computed.
+
+    Args:
+        folder: The folder; it need not exist.
+        setting: The option that names it, for the message.
+
+    Raises:
+        InputError: If a file has its name or that of a folder above it, or if writing is not permitted.
+    """
+    nearest = os.path.abspath(folder)
+    while not os.path.lexists(nearest):
+        nearest = os.path.dirname(nearest)
+    if not os.path.isdir(nearest):
+        raise InputError(f'{setting} {folder}: expected a folder, but {nearest} is not one')
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise InputError(f'{setting} {folder}: no permission to write in {nearest}')
+
+
 def check_shown(options: TestOptions, cfg: Config) -> None:
     """Refuse to show images that are augmented, or without the hook that shows them.
 
     Raises:
         UsageError: If so.
+        InputError: If the images cannot be written where ``--show-dir`` says.
     """
     if not (options.show or options.show_dir):
         return
+    if options.show_dir:
+        check_output_folder(options.show_dir, '--show-dir')
     if options.tta:
         raise UsageError('--show and --show-dir show single images, and do not go together with --tta')
     if get_at(cfg, 'default_hooks.visualization') is None:

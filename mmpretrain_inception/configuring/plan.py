@@ -12,6 +12,8 @@ from mmengine.config import Config
 from mmpretrain_inception.configuring.checks import (
     check_accumulation,
     check_exported_options,
+    check_output_file,
+    check_output_folder,
     check_sharding,
     check_shown,
     remark_on_checkpoints,
@@ -162,6 +164,7 @@ def plan_training(options: TrainOptions, cfg: Config, machine: Machine) -> Train
     phases = ('train',) if options.no_validate else ('train', 'val')
     data = _folder(options, cfg, phases)
     work_dir = _work_dir(options, cfg)
+    check_output_folder(work_dir, '--work-dir')
     notes = [*remark_on_schedule(cfg), *remark_on_checkpoints(cfg)]
     dropped = remark_on_save_best(cfg, options.cfg_options or {})
     if options.resume is not None:
@@ -170,7 +173,7 @@ def plan_training(options: TrainOptions, cfg: Config, machine: Machine) -> Train
             check_resumed_classes(checkpoint, data)
         load_from = (options.cfg_options or {}).get('load_from')
         if load_from is not None:
-            notes.append(f'--resume goes on with the weights of the earlier run; load_from={load_from} is not used')
+            notes.append(f'--resume continues with the weights of the earlier run; load_from={load_from} is not used')
     return TrainPlan(
         data=data,
         notes=(*notes, *dropped),
@@ -196,6 +199,10 @@ def plan_test(options: TestOptions, cfg: Config, machine: Machine) -> TestPlan:
     members = list_members(cfg, options.checkpoints, name)
     files = [member.checkpoint for member in members]
     check_shown(options, cfg)
+    work_dir = _work_dir(options, cfg)
+    check_output_folder(work_dir, '--work-dir')
+    if options.out:
+        check_output_file(options.out, '--out')
     # As mmengine's Runner reads it: False, True or the arguments of torch.compile.
     compiled = {} if cfg.get('compile') is True else cfg.get('compile') or None
     check_exported_options(files, options, launcher, compiled is not None)
@@ -210,7 +217,7 @@ def plan_test(options: TestOptions, cfg: Config, machine: Machine) -> TestPlan:
     shown = dict(show=options.show, wait_time=options.wait_time, out_dir=options.show_dir, interval=options.interval)
     return TestPlan(
         data=data,
-        work_dir=_work_dir(options, cfg),
+        work_dir=work_dir,
         launcher=launcher,
         ddp_on_cpu=launcher != 'none' and not machine.cuda,
         loaders=_loader_defaults(cfg, machine),

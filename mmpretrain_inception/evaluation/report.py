@@ -22,12 +22,13 @@ def write_metrics(metrics: dict[str, Any], path: str | Path) -> None:
 
     Args:
         metrics: What a test returns.
-        path: A file ending in .json, .yaml, .yml, .pkl or .pickle.
+        path: A file ending in .json, .yaml, .yml, .pkl or .pickle. Its folder is made if it does not exist.
 
     Raises:
         InputError: If the file cannot be written. An older file of that name is unchanged.
     """
     plain = {name: to_plain(value) for name, value in metrics.items()}
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(path) as partial:
         dump(plain, str(partial), file_format=Path(path).suffix[1:].lower())
 

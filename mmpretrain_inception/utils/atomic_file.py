@@ -8,7 +8,7 @@ import re
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import BinaryIO
@@ -49,7 +49,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         before = '; the older file is unchanged' if path.exists() else ''
         raise InputError(f'{path} cannot be written: {error.strerror or error}{before}') from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(FileNotFoundError, NotADirectoryError):
+            partial.unlink()
 
 
 @contextmanager

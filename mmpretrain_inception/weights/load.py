@@ -124,7 +124,7 @@ def _adapted(
     lines = []
     cut = cut_background(kept, own, parts)
     if cut:
-        lines.append('1001 classes, of which the first, background, is left out')
+        lines.append('1001 classes; the first one (background) is left out')
     if not new_classes:
         return {**kept, **cut}, lines
     kernel = adapt_input(kept, own, parts)

@@ -129,6 +129,38 @@ def test_what_does_not_go_together_is_refused(plan, message):
         plan()
 
 
+@pytest.mark.parametrize('folder', ['file', 'file/below', 'file/two/below', 'dangling', 'dangling/below'])
+@pytest.mark.parametrize(
+    ('option', 'plan'),
+    [
+        ('--work-dir', lambda folder: plan_training(work_dir=folder)),
+        ('--work-dir', lambda folder: plan_training(cfg_options={'work_dir': folder})),
+        ('--work-dir', lambda folder: plan_test('a.pth', work_dir=folder)),
+        ('--show-dir', lambda folder: plan_test('a.pth', show_dir=folder)),
+        ('--out', lambda folder: plan_test('a.pth', out=f'{folder}/m.pkl')),
+    ],
+    ids=['train', 'key', 'test', 'show', 'out'],
+)
+def test_a_folder_for_results_that_cannot_be_made_is_refused(option, plan, folder, tmp_path):
+    (tmp_path / 'file').touch()
+    (tmp_path / 'dangling').symlink_to(tmp_path / 'nowhere')
+    with pytest.raises(InputError, match=rf'^{option} .*{folder}: expected a folder, but .*{folder.split("/")[0]} is'):
+        plan(str(tmp_path / folder))
+
+
+def test_a_folder_in_the_place_of_a_file_of_results_is_refused(tmp_path):
+    (tmp_path / 'm.json').mkdir()
+    with pytest.raises(InputError, match=r'^--out .*m\.json: expected a file, got a folder'):
+        plan_test('a.pth', out=str(tmp_path / 'm.json'), out_item='metrics')
+
+
+def test_a_folder_for_results_that_may_not_be_written_is_refused(tmp_path, monkeypatch):
+    # Root may write anywhere.
+    monkeypatch.setattr('os.access', lambda path, mode: not str(path).startswith(str(tmp_path)))
+    with pytest.raises(InputError, match=r'^--work-dir .*: no permission to write in'):
+        plan_training(work_dir=str(tmp_path / 'new'))
+
+
 def test_a_schedule_that_training_does_not_reach_the_end_of_is_remarked_on():
     schedule = [dict(type='LinearLR', end=5), dict(type='CosineAnnealingLR', begin=5, end=30)]
     (note,) = plan_training(settings=dict(param_scheduler=schedule)).notes
@@ -168,7 +200,7 @@ def test_a_run_is_resumed_on_the_same_classes_and_says_that_it_needs_no_weights_
     options = TrainOptions('c.py', {'load_from': 'start.pth'}, resume='auto', work_dir=str(tmp_path))
     plan = make_plan(options, folder_config, CPU)
     assert plan.data.classes == ('ant', 'bee', 'cat')
-    assert plan.notes == ('--resume goes on with the weights of the earlier run; load_from=start.pth is not used',)
+    assert plan.notes == ('--resume continues with the weights of the earlier run; load_from=start.pth is not used',)
 
 
 def test_only_a_run_that_calibrates_needs_training_images_for_an_export(folder_config):

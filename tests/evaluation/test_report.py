@@ -59,6 +59,11 @@ def test_metrics_of_mmpretrain_are_written_without_the_noise_of_float32(tmp_path
     assert set(READERS['json'](tmp_path / 'metrics.json').values()) == {100.0}
 
 
+def test_a_folder_that_does_not_exist_is_made(tmp_path):
+    write_metrics({'accuracy': 1}, tmp_path / 'new/folder/metrics.json')
+    assert READERS['json'](tmp_path / 'new/folder/metrics.json') == {'accuracy': 1}
+
+
 def test_what_cannot_be_written_leaves_the_older_file(tmp_path):
     path = tmp_path / 'metrics.json'
     write_metrics({'accuracy': 1}, path)

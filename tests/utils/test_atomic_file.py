@@ -37,6 +37,15 @@ def test_an_error_within_leaves_the_older_file_and_nothing_else(tmp_path):
     assert os.listdir(tmp_path) == ['a.pth']
 
 
+def test_a_file_in_the_place_of_the_folder_is_an_error_of_one_line(tmp_path):
+    (tmp_path / 'file').touch()
+    with (
+        pytest.raises(InputError, match=r'file/a\.pth cannot be written: Not a directory$'),
+        atomic_write(tmp_path / 'file/a.pth'),
+    ):
+        pass
+
+
 def test_a_full_disk_leaves_the_older_file_and_nothing_else(tmp_path, file_size_limit):
     path = tmp_path / 'a.pth'
     path.write_bytes(b'old')

@@ -145,7 +145,7 @@ def test_background_is_cut_for_a_thousand_classes_and_one_line_says_so(
 
     for name in FINAL:
         assert torch.equal(fit.state_dict[name], torchvision_model.state_dict()[name.removeprefix('head.')])
-    assert fit.notes == ('FILE: 1001 classes, of which the first, background, is left out',)
+    assert fit.notes == ('FILE: 1001 classes; the first one (background) is left out',)
 
 
 def test_background_stays_where_the_model_has_it(with_background, make_classifier):

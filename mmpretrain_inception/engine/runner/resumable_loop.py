@@ -144,6 +144,6 @@ class IterationTrainLoop(IterBasedTrainLoop):
 def _say_finished(runner: Runner, done: int, unit: str) -> None:
     setting = 'max_epochs' if unit == 'epochs' else 'max_iters'
     runner.logger.warning(
-        f'nothing is left to train: the checkpoint is that of {done} {unit}, as many as train_cfg.{setting} asks for; '
-        f'raise it to train longer'
+        f'nothing is left to train: the checkpoint is already at {unit[:-1]} {done}; '
+        f'raise train_cfg.{setting} to train longer'
     )

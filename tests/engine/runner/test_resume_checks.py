@@ -273,8 +273,8 @@ def test_schedules_by_iteration_are_scaled_to_the_new_length_of_an_epoch(tmp_pat
 @pytest.mark.parametrize(
     ('loop', 'message'),
     [
-        (dict(by_epoch=True, max_epochs=1), 'that of 1 epochs, as many as train_cfg.max_epochs asks for'),
-        (dict(by_epoch=False, max_iters=4), 'that of 4 iterations, as many as train_cfg.max_iters asks for'),
+        (dict(by_epoch=True, max_epochs=1), 'already at epoch 1; raise train_cfg.max_epochs to train longer'),
+        (dict(by_epoch=False, max_iters=4), 'already at iteration 4; raise train_cfg.max_iters to train longer'),
     ],
 )
 def test_a_finished_run_says_that_nothing_is_left(tmp_path, loop, message):
