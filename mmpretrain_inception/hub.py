@@ -1,4 +1,4 @@
-"""Our models in mmpretrain's list of models by name, and under its inferencers."""
+"""Make mmpretrain's model index and inferencers, and mmengine's loaders, work with our models."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ _MIM = Path(__file__).parent / '.mim'
 
 def register_models() -> None:
     """Make ``mmpretrain.list_models``, ``get_model``, ``inference_model`` and ``FeatureExtractor`` know our configs."""
-    # Where a checkout cannot hold links (Windows without developer mode), names are not known, but all else works.
+    # A checkout without links (Windows without developer mode) knows no model names; everything else works.
     if (_MIM / 'configs').is_dir():
         ModelHub.register_model_index(_MIM / 'model-index.yml', config_prefix=_MIM)
 
 
 def let_publishers_files_load() -> None:
-    """Make mmengine's ``load_checkpoint`` and ``Pretrained`` take our road for models that contain our backbone.
+    """Make mmengine's ``load_checkpoint`` and ``Pretrained`` use :func:`load_into` for models with our backbone.
 
-    mmpretrain's ``get_model`` and inferencers, other projects' ``init_model`` and ``init_cfg`` call these. mmengine
-    would load what it can and go on, and would refuse its own Runner's checkpoints on torch >= 2.6 or, in a fork of
-    it, unpickle any object. For every other model they do what they did.
+    mmpretrain's ``get_model`` and inferencers, other projects' ``init_model``, and ``init_cfg`` call them. mmengine
+    would load what fits and ignore the rest. On torch >= 2.6 it would refuse the checkpoints of its own Runner or, in
+    a fork of mmengine, unpickle any object. Other models load as before.
     """
     theirs = mmengine_checkpoint.load_checkpoint
     ours = _on_our_road(theirs)
@@ -77,11 +77,11 @@ def _initialising_ours(theirs: Callable[..., None]) -> Callable[..., None]:
 
 
 def let_pipelines_load() -> None:
-    """Make mmpretrain's inferencers leave files to a pipeline that begins with our ``LoadImage``.
+    """Make mmpretrain's inferencers pass files to a pipeline that begins with our ``LoadImage``.
 
-    They decode files themselves, by OpenCV and its defaults whatever the pipeline says, so that some kinds of files get
-    other pixels than in training and testing, and have no limit on their size. Arrays are taken as they come; pipelines
-    of others go the old way. It can go when mmpretrain's inferencers take their loading from the pipeline.
+    Otherwise they decode files with OpenCV's defaults, whatever the pipeline says. Some kinds of files then get other
+    pixels than in training and testing, and their size is not limited. Arrays and other pipelines work as before. This
+    can be removed when mmpretrain's inferencers load files as the pipeline says.
     """
     for inferencer in (ImageClassificationInferencer, FeatureExtractor):
         inferencer.preprocess = _leaving_files(inferencer.preprocess)

@@ -250,18 +250,18 @@ HOSTILE = {
     'pickle before a zip': (pickle_with_a_zip_behind, r'needs builtins\.exec'),
     'torchscript': (torchscript, 'TorchScript archive'),
     'tar': (old_tar, 'is not a PyTorch'),
-    'tar as a pickle': (tar_that_starts_as_a_pickle, 'damaged, was cut short'),
+    'tar as a pickle': (tar_that_starts_as_a_pickle, 'damaged, truncated'),
     # Content that never ends, or is larger than the file.
     'storage of terabytes': (in_archive(tensor(2**40, 2**40, 1)), 'record size|damaged'),
-    'tensor of terabytes': (in_archive(tensor(4, 2**40, 1)), 'damaged, was cut short'),
-    'repeated number': (in_archive(tensor(4, 2**40, 0)), 'claims a tensor of 4,398,046,511,104 bytes'),
+    'tensor of terabytes': (in_archive(tensor(4, 2**40, 1)), 'damaged, truncated'),
+    'repeated number': (in_archive(tensor(4, 2**40, 0)), 'claims 4,398,046,511,104 bytes'),
     'zip bomb': (
         in_archive(tensor(2**26, 2**26, 1), bytes(2**28), compression=zipfile.ZIP_DEFLATED), 'compressed or encrypted'
     ),
     'hash bomb': (in_archive(endless_tuples(key=True)), 'a value made of more than'),
     'nested tuples': (in_archive(endless_tuples(key=False)), 'a value made of more than'),
     'endless pickle': (in_archive(b'\x80\x02]' + b'K\x01a' * 2**22 + b'.'), 'more than 1,500,000 instructions'),
-    'holds itself': (holds_itself, 'holds itself'),
+    'holds itself': (holds_itself, 'contains itself'),
     'nested deeply': (nested_deeply, 'nested more than 64 deep'),
     'attributes of a dict': (attributes, 'sets attributes of a dict: .*copy'),
     # Safetensors.
@@ -274,9 +274,9 @@ HOSTILE = {
     'size beyond 64 bits': (safetensors(dict(a=entry(0, 16, [2**40, 2**40])), bytes(16)), 'damaged'),
 }  # fmt: skip
 HOSTILE_KERAS = {
-    'lambda': (keras_archive(b'no h5', config__json=LAMBDA), "no file of Keras's weights"),
+    'lambda': (keras_archive(b'no h5', config__json=LAMBDA), "not a file of Keras's weights"),
     'keras zip bomb': (keras_archive(bytes(2**29 + 1)), 'larger than any Inception V3'),
-    'h5 bomb': (h5(h5_bomb), 'declares 268435456 numbers'),
+    'h5 bomb': (h5(h5_bomb), 'got 268,435,456'),
     'h5 circle': (h5(h5_circle), 'its groups are nested too deep'),
 }
 # What is read but for the part that would do harm when a run is resumed or a model is built.

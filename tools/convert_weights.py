@@ -12,20 +12,20 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the options."""
     parser = argparse.ArgumentParser(description='Convert the weights of any publisher of Inception V3.')
     parser.add_argument('src', help='.pth, .pt, .safetensors, .h5, .weights.h5, .keras or a checkpoint of mmengine')
-    parser.add_argument('dst', help='file to write, .pth or .safetensors; an older one is replaced')
+    parser.add_argument('dst', help='file to write, .pth or .safetensors; an existing file is replaced')
     parser.add_argument(
-        '--source', choices=TABLE['SOURCES'], default='auto', help='whose names SRC has; default: they tell'
+        '--source', choices=TABLE['SOURCES'], default='auto', help='publisher whose names SRC uses; default: detected'
     )
     parser.add_argument(
         '--to',
         choices=TABLE['TARGETS'],
         default='ours',
-        help='whose names DST gets; default: ours. timm takes an auxiliary classifier only with aux_logits=True',
+        help='publisher whose names DST gets; default: ours. For timm, an auxiliary classifier needs aux_logits=True',
     )
     parser.add_argument(
         '--fold-input-range',
         action='store_true',
-        help='make a model that was trained on [-1, 1] take ImageNet-normalised images, with the same results',
+        help='adapt a model that was trained on [-1, 1] to ImageNet-normalised images; the results stay the same',
     )
     return parser
 

@@ -1,4 +1,4 @@
-"""Converting a publisher's weights to ours, or to another publisher's names."""
+"""Convert weights of one publisher to the names of another."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from mmpretrain_inception.registry import MODELS
 from mmpretrain_inception.weights import Opened, from_ours, load, open_weights, to_ours, write_weights
 from mmpretrain_inception.weights.families import Family
 
-# What a converted file keeps of a checkpoint's metadata.
+# Metadata of a checkpoint that a converted file keeps.
 _KEPT_META = ('dataset_meta', 'epoch')
 
 
 def convert(src: str | Path, dst: str | Path, source: str = 'auto', to: str = 'ours', fold: bool = False) -> str:
-    """Convert a file of weights, after a check that it holds a whole network.
+    """Convert a file of weights, if it contains a complete network.
 
     Args:
         src: A file or address, of any publisher.
         dst: The file to write, ``.pth`` or ``.safetensors``.
-        source: Whose names ``src`` has. Defaults to ``'auto'``: the names tell.
-        to: Whose names ``dst`` gets: ``'ours'``, ``'torchvision'`` or ``'timm'``. Defaults to ``'ours'``.
+        source: Publisher whose names ``src`` uses. Defaults to ``'auto'``: detected from the names.
+        to: Publisher whose names ``dst`` gets: ``'ours'``, ``'torchvision'`` or ``'timm'``. Defaults to ``'ours'``.
         fold: Whether to make a network that was trained on [-1, 1] take ImageNet-normalised images. Defaults to False.
 
     Returns:
-        What was written, for the user.
+        A line for the user about what was written.
 
     Raises:
-        InputError: If ``src`` cannot be read, is not a whole network or has other names than ``source`` says, or
+        InputError: If ``src`` cannot be read, is not a complete network or does not use the names of ``source``, or if
             ``dst`` cannot be written.
     """
     opened = open_weights(src)
@@ -50,7 +50,7 @@ def convert(src: str | Path, dst: str | Path, source: str = 'auto', to: str = 'o
 
 
 def _reference(family: Family, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the state dict, without values, of the variant of a network that weights are of."""
+    """Return the state dict, without values, of the variant of the network that has these weights."""
     kinds = (kind for kind in MODELS.module_dict.values() if getattr(kind, 'family', None) is family)
     with torch.device('meta'):
         network = MODELS.build(next(kinds).classifier_for(tensors)).state_dict()

@@ -1,7 +1,7 @@
-"""Weights of every publisher: what they call the parameters, how their files are read, and how they fill a model.
+"""Weights of every publisher: open their files, rename their parameters, and load them into a model.
 
-``load(source, model)`` is the one road: it opens a file, renames its parameters and checks that they fill the model.
-``to_ours`` and ``from_ours`` rename alone, ``open_weights`` reads alone, ``write_weights`` writes. This package imports
+``load(source, model)`` does all of it: it opens a file, renames its parameters and checks that they fill the model.
+``open_weights`` only reads, ``to_ours`` and ``from_ours`` only rename, ``write_weights`` writes. This package imports
 no model.
 """
 

@@ -1,4 +1,4 @@
-"""The changes to weights that make them fit a model."""
+"""Changes to weights that make them fit a model."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from torch import Tensor
 from mmpretrain_inception.weights.compare import StateDict
 from mmpretrain_inception.weights.parts import Parts
 
-# TensorFlow's files count background as class 0 before ImageNet's 1000.
+# TensorFlow's files have background as class 0, before ImageNet's 1000.
 _CLASSES = 1000
 _CLASSES_WITH_BACKGROUND = 1001
 _COLOURS = 3
 
 
 def cut_background(tensors: StateDict, own: StateDict, parts: Parts) -> dict[str, Tensor]:
-    """Return the final layers without class 0, where a file has 1001 classes and the model has 1000.
+    """Return the final layers without class 0 (background) if the file has 1001 classes and the model has 1000.
 
     Args:
         tensors: The file's parameters, under the model's names.
         own: The state dict of the model.
-        parts: What the model has.
+        parts: The parts of the network that the model has.
     """
     names = [f'{layer}{part}' for layer in parts.final for part in ('weight', 'bias')]
     return {
@@ -33,15 +33,15 @@ def cut_background(tensors: StateDict, own: StateDict, parts: Parts) -> dict[str
 
 
 def adapt_input(tensors: StateDict, own: StateDict, parts: Parts) -> dict[str, Tensor]:
-    """Return the first kernel for another number of channels than a file's three, as timm starts from it.
+    """Return the first kernel adapted to images that do not have three channels, as timm does it.
 
-    For one channel the kernel is summed over the colours, which gives what the grey image in all three would. For
-    more, its colours are repeated, scaled so that the sum over the channels stays the same.
+    For one channel, the kernel is summed over the colours, so a grey image gives the same as its copy in all three
+    channels. Otherwise the colours are repeated, and scaled so that the sum over the channels stays the same.
 
     Args:
         tensors: The file's parameters, under the model's names.
         own: The state dict of the model.
-        parts: What the model has.
+        parts: The parts of the network that the model has.
     """
     return {
         name: _with_channels(tensors[name], own[name].shape[1])

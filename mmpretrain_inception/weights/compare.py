@@ -17,11 +17,11 @@ _FAULTS = ('missing', 'not in the model', 'of another shape')
 
 
 class Mismatch(NamedTuple):
-    """What keeps weights from filling a model.
+    """The differences between weights and a model.
 
     Attributes:
-        missing: Names of the model that the weights lack.
-        unexpected: Names of the weights that the model lacks.
+        missing: Names that only the model has.
+        unexpected: Names that only the weights have.
         reshaped: ``name: shape in the file, shape in the model``.
     """
 
@@ -50,11 +50,11 @@ def compare(tensors: StateDict, target: StateDict) -> Mismatch:
 
 
 def refuse_mismatch(origin: str, mismatch: Mismatch) -> None:
-    """Raise an error with the first few names of ``mismatch``, if it has any.
+    """Raise an error that lists the first names of ``mismatch``, unless it is empty.
 
     Args:
         origin: The file, for the message.
-        mismatch: What :func:`compare` found.
+        mismatch: The result of :func:`compare`.
 
     Raises:
         InputError: If something is missing, unexpected or of another shape.
@@ -65,7 +65,7 @@ def refuse_mismatch(origin: str, mismatch: Mismatch) -> None:
 
 
 def refuse_values(origin: str, tensors: StateDict, target: StateDict) -> None:
-    """Refuse tensors that hold no usable numbers.
+    """Refuse tensors without usable numbers.
 
     Args:
         origin: The file, for the message.
@@ -73,8 +73,8 @@ def refuse_values(origin: str, tensors: StateDict, target: StateDict) -> None:
         target: The state dict of the model.
 
     Raises:
-        InputError: With the first tensor that is sparse, quantised, complex, of another kind of number than the
-            model's, without values, or not finite.
+        InputError: If a tensor is sparse, quantised, complex, has no values or values that are not finite, or holds
+            integers where the model has floating-point numbers. The message names the first one.
     """
     for name, tensor in tensors.items():
         fault = _fault(tensor, target[name])
@@ -91,16 +91,16 @@ def _fault(tensor: Tensor, target: Tensor) -> str | None:
         return f'is quantised ({tensor.dtype})'
     if tensor.is_complex() or (target.is_floating_point() and not tensor.is_floating_point()):
         return f'is of type {tensor.dtype}'
-    # Types of 8 bits have no comparison of their own.
+    # torch cannot compare 8-bit floating-point numbers.
     values = tensor.float() if tensor.is_floating_point() and tensor.element_size() == 1 else tensor
     return None if bool(torch.isfinite(values).all()) else 'holds NaN or infinity'
 
 
 def _remedy(mismatch: Mismatch) -> str:
-    """Return what to do where one of the two is in its deploy form and the other is not."""
+    """Return what to do if only one of file and model is in deploy form."""
     for form, names, others in (
         ('the file is in deploy form; set model.backbone.deploy=True', mismatch.unexpected, mismatch.missing),
-        ('the model is in deploy form; leave out backbone.deploy=True', mismatch.missing, mismatch.unexpected),
+        ('the model is in deploy form; remove model.backbone.deploy=True', mismatch.missing, mismatch.unexpected),
     ):
         folded = any(name.endswith('.conv.bias') for name in names)
         if folded and any(name.endswith('.bn.running_mean') for name in others):

@@ -1,4 +1,4 @@
-"""The one road from a file of weights to a model: open, rename, compare, check."""
+"""Load weights into a model: open the file, rename its parameters, compare and check them."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Loaded(NamedTuple):
     """Weights that fill a model.
 
     Attributes:
-        state_dict: What to load, under the model's names and in their order.
+        state_dict: The tensors to load, in the order of the model's state dict.
         left_at_init: Names of the model that are not in it and keep their initialisation.
-        notes: Lines to log: what keeps its initialisation, what was left out, what was changed.
+        notes: Lines to log: what keeps its initialisation, what was ignored, what was changed.
         meta: Plain metadata of the file.
     """
 
@@ -41,25 +41,26 @@ def load(
     new_classes: bool = False,
     classes: Sequence[str] | None = None,
 ) -> Loaded:
-    """Open weights of any publisher and fit them to a model, all of which they have to fill.
+    """Open weights of any publisher and fit them to a model. They have to fill all of it.
 
-    The background row of 1001 classes is cut for a model of 1000. What the model lacks is left out: classifiers, and
-    layers after its last one. An auxiliary classifier that the file lacks keeps its initialisation, because evaluation
-    does not use it. Nothing is copied into the model; :func:`load_into` does that.
+    If the file has 1001 classes and the model 1000, the first one (background) is dropped. Classifiers that the model
+    does not have are ignored, and so are layers after its last one. An auxiliary classifier that is not in the file
+    keeps its initialisation, because evaluation does not use it. Nothing is copied into the model; :func:`load_into`
+    does that.
 
     Args:
-        source: A file or address, what ``open_weights`` returned, or a state dict with any containers around it.
-        target: A model with the network anywhere in it, a bare backbone, any other model, or the state dict of one. A
-            model without a network that this package knows takes files with its own names.
-        new_classes: Whether training starts from these weights. Then the final layers may be absent, of other classes,
-            or replaced by others in the file, and so may layers outside the backbone; they keep their initialisation.
-            The first kernel is adapted to images that are not of three channels. Defaults to False.
-        classes: Names of the model's outputs. A file that names others is refused or, with ``new_classes``, gives no
-            final layers. Defaults to None: any names.
+        source: A file or address, the result of ``open_weights``, or a state dict in any containers.
+        target: A model that contains the network, a bare backbone, any other model, or the state dict of one. A model
+            without a known network needs a file with its own names.
+        new_classes: Whether training starts from these weights. Then the final layers and layers outside the backbone
+            may be missing or different in the file, and keep their initialisation. The first kernel is adapted if the
+            model's images do not have three channels. Defaults to False.
+        classes: Names of the model's classes. A file with other names is refused or, with ``new_classes``, its final
+            layers are not used. Defaults to None: any names.
 
     Raises:
-        InputError: If the file cannot be read, leaves any other part of the model unfilled, has parameters that the
-            model lacks, holds a tensor without finite numbers, or needs another setting of the model.
+        InputError: If the file cannot be read, does not fill the rest of the model, has parameters that the model does
+            not have, has a tensor without finite numbers, or needs another setting of the model.
     """
     opened = _opened(source)
     own = target.state_dict() if isinstance(target, nn.Module) else target
@@ -87,7 +88,7 @@ def load(
 def load_into(
     model: nn.Module, source: str | Path | Opened | Mapping[str, Any], *, new_classes: bool = False
 ) -> Loaded:
-    """Fill a model with weights of any publisher, as :func:`load` chooses them, and log what was done.
+    """Load weights of any publisher into a model, as :func:`load` fits them, and log the changes.
 
     Args:
         model: The model.
@@ -95,7 +96,7 @@ def load_into(
         new_classes: As for :func:`load`.
 
     Returns:
-        What was loaded.
+        The weights that were loaded.
 
     Raises:
         InputError: As :func:`load`.
@@ -119,7 +120,7 @@ def _opened(source: str | Path | Opened | Mapping[str, Any]) -> Opened:
 def _adapted(
     tensors: StateDict, own: StateDict, parts: Parts, new_classes: bool
 ) -> tuple[dict[str, Tensor], list[str]]:
-    """Leave out what the model lacks, change what has to be, and say what was done in a line each."""
+    """Drop what the model does not have and adapt the rest; return the tensors and a line for each change."""
     kept = {name: tensor for name, tensor in tensors.items() if not name.startswith(parts.absent)}
     lines = []
     cut = cut_background(kept, own, parts)
@@ -130,7 +131,7 @@ def _adapted(
     kernel = adapt_input(kept, own, parts)
     lines += [f'{name} adapted to {len(tensor[0])} channel(s)' for name, tensor in kernel.items()]
     foreign = [name for name in kept if name not in own and parts.is_foreign(name)]
-    lines += [f'not in the model, left out: {list_some(foreign)}'] if foreign else []
+    lines += [f'ignored, because not in the model: {list_some(foreign)}'] if foreign else []
     return {name: tensor for name, tensor in {**kept, **cut, **kernel}.items() if name not in foreign}, lines
 
 
@@ -150,7 +151,7 @@ def _refuse_replaced_classifier(origin: str, tensors: StateDict, own: StateDict,
 
 
 def _first_other_class(opened: Opened, classes: Sequence[str] | None) -> int | None:
-    """Return the first position at which a file names another class; of other numbers of classes, shapes tell."""
+    """Return the first position at which a file names another class. Other numbers of classes show in the shapes."""
     found = class_names(opened.meta)
     if classes is None or len(found) != len(classes):
         return None

@@ -1,4 +1,4 @@
-"""Give the parameters of a file the names that a model has for them."""
+"""Rename the parameters of a file to the names that a model has for them."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Matched(NamedTuple):
     """A file's parameters under a model's names.
 
     Attributes:
-        tensors: The parameters; those that the model does not have are among them.
-        network: The network in the model; None if the model has none that this package knows.
-        special: Whether only an unusual setting of the network computes these weights correctly.
+        tensors: The parameters, including those that the model does not have.
+        network: The known network in the model; None if there is none.
+        special: Whether the weights need an unusual setting of the network.
         notes: Lines to log.
     """
 
@@ -36,8 +36,8 @@ class Matched(NamedTuple):
 def match_names(opened: Opened, own: StateDict) -> Matched:
     """Rename a file's parameters to a model's names.
 
-    A file of a publisher fills the network in the model; a file of the model itself fills all of it. The file's names
-    tell which it is, behind any prefix that all of them share.
+    A publisher's file fills the network in the model, and a file of the model itself fills all of it. The names show
+    which it is. They may share any prefix.
 
     Args:
         opened: The file.
@@ -67,12 +67,12 @@ def match_names(opened: Opened, own: StateDict) -> Matched:
         left_out, renamed = weights.left_out, _placed(weights.tensors, network.place if network else None)
         special = network is not None and network.family.is_special(weights)
     if left_out:
-        notes.append(f'{opened.origin}: left out, as not part of the network: {list_some(left_out)}')
+        notes.append(f'{opened.origin}: ignored, because not part of the network: {list_some(left_out)}')
     return Matched(renamed, network, special, tuple(notes))
 
 
 def find_network(own: StateDict) -> Network | None:
-    """Return the network in a model that this package knows; None if there is none, or several.
+    """Return the known network in a model; None if there is none, or several.
 
     Args:
         own: The state dict of the model.
@@ -85,7 +85,7 @@ def find_network(own: StateDict) -> Network | None:
 
 
 def _placed(tensors: Mapping[str, Tensor], place: Place | None) -> dict[str, Tensor]:
-    """Return parameters under a model's names, without a head where the model has none under our name."""
+    """Return parameters under a model's names, without the head if the model has none under our name."""
     if place is None:
         return dict(tensors)
     kept = {name: tensor for name, tensor in tensors.items() if place.head is not None or not name.startswith(HEAD)}
@@ -93,7 +93,7 @@ def _placed(tensors: Mapping[str, Tensor], place: Place | None) -> dict[str, Ten
 
 
 def _own_tensors(tensors: Mapping[str, Any], prefix: str, own: frozenset[str], origin: str) -> dict[str, Tensor]:
-    """Return the parameters of a file that has the model's names, behind a prefix."""
+    """Return the parameters of a file that has the model's names after a prefix."""
     inside = {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}
     for name, value in inside.items():
         if not isinstance(value, Tensor):

@@ -1,4 +1,4 @@
-"""What a model has of a network, and what of it a file may leave at its initialisation."""
+"""Which parts of a network a model has, and which of them may keep their initialisation."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class Parts(NamedTuple):
     Attributes:
         backbone: The backbone, '' where it is the whole model.
         head: The head; None if the model has none under our name.
-        layers: The backbone's layers, whether the model has them or not.
-        final: The layers that depend on the classes, of both classifiers, as far as the model has them.
+        layers: All layers of the backbone, including those that the model does not have.
+        final: The last layers of the model's classifiers, which depend on the classes.
         auxiliary: The auxiliary classifier.
-        absent: What the network has and the model lacks: classifiers, and layers after the model's last one.
+        absent: The classifiers that the model does not have, and the layers after its last one.
         input_kernels: Names of the first kernel; a model has one of them.
     """
 
@@ -34,16 +34,16 @@ class Parts(NamedTuple):
     input_kernels: tuple[str, ...]
 
     def is_other(self, name: str) -> bool:
-        """Return whether a parameter belongs to neither the backbone nor its two classifiers."""
+        """Return whether a parameter of the model is outside the backbone and the two classifiers."""
         return not name.startswith((*self.layers, *self.final, self.auxiliary))
 
     def is_foreign(self, name: str) -> bool:
-        """Return whether a name of a file lies outside of backbone and head."""
+        """Return whether a name in a file is outside the backbone and the head."""
         return not name.startswith((self.backbone, self.head or self.backbone))
 
 
 def parts_of(network: Network, names: Iterable[str]) -> Parts:
-    """Return what a model has of a network.
+    """Return the parts of a network that a model has.
 
     Args:
         network: The network in the model.
@@ -65,14 +65,14 @@ def parts_of(network: Network, names: Iterable[str]) -> Parts:
 
 
 def layers_left(tensors: StateDict, own: StateDict, parts: Parts, new_classes: bool, other_names: bool) -> list[str]:
-    """Return the layers of a model that keep their initialisation, each as the prefix of its parameters' names.
+    """Return the prefixes of the layers of a model that keep their initialisation.
 
     Args:
         tensors: The file's parameters, under the model's names.
         own: The state dict of the model.
-        parts: What the model has.
-        new_classes: Whether training starts from the file, so that more than an auxiliary classifier may be absent.
-        other_names: Whether the file's classes have other names than the model's.
+        parts: The parts of the network that the model has.
+        new_classes: Whether training starts from the file, so that more than the auxiliary classifier may be missing.
+        other_names: Whether the classes of the file and the model have different names.
     """
     left = [parts.auxiliary] if _has(own, parts.auxiliary) and not _has(tensors, parts.auxiliary) else []
     if not new_classes:
@@ -97,7 +97,7 @@ def _others_left(tensors: StateDict, own: StateDict, parts: Parts) -> Iterator[s
 
 
 def _is_resized(tensor: Tensor, own: Tensor) -> bool:
-    """Return whether two tensors differ in the length of their first axis alone, as layers of other classes do."""
+    """Return whether two tensors differ only in the length of the first axis, as layers for other classes do."""
     return tensor.shape != own.shape and tensor.shape[1:] == own.shape[1:]
 
 

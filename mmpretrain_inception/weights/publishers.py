@@ -1,11 +1,11 @@
-"""Whose files of weights are read, and what is written.
+"""The publishers whose weights can be read, and what can be written.
 
 It imports only the standard library, so that tools can read it without importing the package, which takes seconds.
 """
 
 from __future__ import annotations
 
-# By what --source calls them: whose names the parameters have, for messages.
+# The names that --source takes, and who uses these names for the parameters, for messages.
 PUBLISHERS = {
     'ours': 'this package',
     'backbone': 'a bare backbone',
@@ -14,10 +14,10 @@ PUBLISHERS = {
     'pytorch-fid': "pytorch-fid's InceptionV3",
     'keras': 'Keras',
 }
-# Publishers with the names of another; torch-fidelity's extractor has torchvision's.
+# Publishers that use the names of another one. torch-fidelity's extractor uses torchvision's.
 ALIASES = {'timm': 'torchvision', 'torch-fidelity': 'torchvision'}
 SOURCES = ('auto', *PUBLISHERS, *ALIASES)
 
-# Whose names can be written, and in which files.
+# The names that can be written, and the kinds of files.
 TARGETS = ('ours', 'torchvision', 'timm')
 SUFFIXES = ('.pth', '.safetensors')

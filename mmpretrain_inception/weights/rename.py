@@ -14,9 +14,9 @@ from mmpretrain_inception.weights.families import FAMILIES, Family, Scheme
 from mmpretrain_inception.weights.families.family import HEAD, Place, Weights, count_prefixes, most_common
 from mmpretrain_inception.weights.publishers import ALIASES, SOURCES, TARGETS
 
-# Parts of names that wrappers add: data-parallel training, torch.compile, FSDP and activation checkpointing.
+# Added to names by data-parallel training, torch.compile, FSDP and activation checkpointing.
 _WRAPPERS = frozenset(('module', '_orig_mod', '_fsdp_wrapped_module', '_checkpoint_wrapped_module'))
-# A counter that torch's averaged models keep beside the parameters.
+# A counter that torch's averaged models keep with the parameters.
 _COUNTERS = frozenset(('n_averaged',))
 
 
@@ -25,9 +25,9 @@ class Recognised(NamedTuple):
 
     Attributes:
         family: The network.
-        scheme: Whose names they are.
-        prefix: What stands before all of them, e.g. ``model.``.
-        hits: How many names are recognised.
+        scheme: The publisher's names.
+        prefix: Prefix of all names, e.g. ``model.``.
+        hits: Number of names that are recognised.
     """
 
     family: Family
@@ -37,7 +37,7 @@ class Recognised(NamedTuple):
 
 
 def recognise(names: Iterable[str], origin: str = 'the state dict', source: str = 'auto') -> Recognised | None:
-    """Find the network, the scheme and the prefix by which most names are the network's; None if no name is.
+    """Find the network, scheme and prefix that explain most names; None if they explain none.
 
     Args:
         names: The names in the file.
@@ -70,10 +70,10 @@ def recognise(names: Iterable[str], origin: str = 'the state dict', source: str 
 
 
 def require(found: Recognised | None, names: Sequence[str], origin: str) -> Recognised:
-    """Return ``found``, or refuse names of which fewer than half are a network's.
+    """Return ``found``, or raise an error if it explains less than half of the names.
 
     Args:
-        found: What :func:`recognise` returned.
+        found: The result of :func:`recognise`.
         names: The names in the file.
         origin: The file, for the message.
 
@@ -99,7 +99,7 @@ def detect_scheme(names: Iterable[str], origin: str = 'the state dict') -> Schem
         origin: The file, for the message. Defaults to ``'the state dict'``.
 
     Raises:
-        InputError: If fewer than half of the names are a network's that this package knows.
+        InputError: If less than half of the names belong to a known network.
     """
     listed = list(names)
     return require(recognise(listed, origin), listed, origin).scheme
@@ -113,18 +113,18 @@ def to_ours(
 ) -> Weights:
     """Give the parameters of a state dict our names and our order.
 
-    Keras's batch norm has no scale, and neither Keras nor old PyTorch files count batches: where no batch norm of the
-    file has them, a scale of 1 and a count of 0 are added.
+    Keras's batch norm has no scale, and files of Keras and of old PyTorch versions have no batch counters. If no batch
+    norm in the file has them, scales of 1 and counters of 0 are added.
 
     Args:
-        tensors: A state dict with any publisher's names, behind any prefix such as Lightning's ``model.``.
-        source: Whose names they are: one of ``SOURCES``. Defaults to ``'auto'``: the names tell.
+        tensors: A state dict with any publisher's names, which may share a prefix such as Lightning's ``model.``.
+        source: One of ``SOURCES``. Defaults to ``'auto'``: detected from the names.
         meta: Metadata to keep. Defaults to none.
         origin: The file, for messages. Defaults to ``'the state dict'``.
 
     Raises:
-        InputError: If the network is not one that this package knows, or the names are not ``source``'s, or two names
-            mean the same parameter, or a value is not a tensor.
+        InputError: If the network is unknown, the names are not those of ``source``, two names mean the same parameter,
+            or a value is not a tensor.
     """
     bare = unwrapped(tensors, origin)
     found = _named(source, bare, origin)
@@ -142,12 +142,12 @@ def to_ours(
 
 
 def rename_in_place(state_dict: dict[str, Any], prefix: str, own: Iterable[str], place: Place) -> None:
-    """Give parameters the names that a module has for them; leave them as they are where they are not recognised.
+    """Rename parameters to the names in a module. Parameters that are not recognised keep their names.
 
     Args:
         state_dict: A state dict with any names. It is changed.
-        prefix: Prefix of the module's names in it; other names stay.
-        own: The module's names. If the state dict has as many of these as it has of a publisher's, it stays.
+        prefix: Prefix of the module's names in it; other names are not changed.
+        own: The module's names. If the state dict has at least as many of these as of a publisher's, nothing changes.
         place: Where the module keeps the network.
 
     Raises:
@@ -166,9 +166,9 @@ def rename_in_place(state_dict: dict[str, Any], prefix: str, own: Iterable[str],
 
 
 def with_whole_norms(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return a state dict with what none of its batch norms has: a scale of 1, a count of batches of 0.
+    """Add scales of 1 and batch counters of 0 if no batch norm has them.
 
-    What only some of them lack is left missing.
+    If only some lack them, they stay missing.
 
     Args:
         tensors: The state dict, under our names.
@@ -205,7 +205,7 @@ def from_ours(tensors: Mapping[str, Tensor], target: str) -> dict[str, Tensor]:
 
 
 def unwrapped(tensors: Mapping[str, Any], origin: str = 'the state dict') -> dict[str, Any]:
-    """Return a state dict without what wrappers add to its names: ``module.``, ``_orig_mod.`` and others.
+    """Return a state dict without the parts of names that wrappers add, such as ``module.`` and ``_orig_mod.``.
 
     Args:
         tensors: The state dict.
@@ -221,15 +221,15 @@ def unwrapped(tensors: Mapping[str, Any], origin: str = 'the state dict') -> dic
     }
     missing = sum(name not in _COUNTERS for name in tensors) - len(bare)
     if missing:
-        raise InputError(f'{origin} holds {missing} parameters under two names each')
+        raise InputError(f'{origin}: expected one name for each parameter, got two for {missing} of them')
     return bare
 
 
 def _rank(found: Recognised, names: Sequence[str]) -> tuple[int, int, int]:
-    """Return what the better of two explanations of a file has more of.
+    """Return a key that is larger for the better of two explanations of a file.
 
     A shorter prefix leaves fewer names unexplained. A bare backbone and a network with a replaced classifier have the
-    same known names; the names that belong to a classifier tell them apart.
+    same known names, and differ in the names that belong to a classifier.
     """
     start = len(found.prefix)
     inside = (name[start:] for name in names if name.startswith(found.prefix))
@@ -237,7 +237,7 @@ def _rank(found: Recognised, names: Sequence[str]) -> tuple[int, int, int]:
 
 
 def _named(source: str, names: Mapping[str, Any], origin: str) -> Recognised:
-    """Return the scheme that the user named, if the file is written in it."""
+    """Return the scheme that the user named, if the file uses it."""
     listed = list(names)
     found = require(recognise(listed, origin), listed, origin)
     if source == 'auto':
@@ -260,7 +260,7 @@ def _our_names(names: Iterable[str], found: Recognised) -> dict[str, str]:
     if root is None:
         return ours
     added = {name for name in listed if name not in known and name.startswith(root)}
-    # Where layers follow the network, the one with the name of its classifier is one of them.
+    # If there are added layers, the layer with the name of the classifier is one of them.
     added |= {name for name in listed if added and ours[name].startswith('head.')}
     return {name: f'head.fc.{name}' if name in added else our_name for name, our_name in ours.items()}
 

@@ -183,7 +183,7 @@ def test_mmpretrains_tool_writes_a_checkpoint_that_fills_a_model_built_with_depl
     ('file_deployed', 'model_deployed', 'remedy'),
     [
         (True, False, 'the file is in deploy form; set model.backbone.deploy=True'),
-        (False, True, 'the model is in deploy form; leave out backbone.deploy=True'),
+        (False, True, 'the model is in deploy form; remove model.backbone.deploy=True'),
     ],
 )
 def test_a_file_of_the_other_form_is_refused_with_the_remedy(make_classifier, file_deployed, model_deployed, remedy):

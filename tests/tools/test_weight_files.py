@@ -66,7 +66,7 @@ WRONG = {
     'text': r'is not a PyTorch',
     'pickle': r'was not opened: it needs pathlib\.Path\.touch, which is more than tensors and plain containers',
     'torch-pickle': r'was not opened: it needs pathlib\.\S+, which is more than tensors and plain containers',
-    'truncated': r'damaged or was cut short|cut short',
+    'truncated': r'damaged or truncated|damaged, truncated',
     'ResNet-50': r'is not Inception V3',
     'missing': r'missing: backbone\.Mixed_6b\.branch1x1\.conv\.weight',
     'shape': r'of another shape: backbone\.Mixed_6b\.branch1x1\.conv\.weight: \(191, 768, 1, 1\) in the file',

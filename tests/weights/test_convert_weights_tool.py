@@ -131,7 +131,7 @@ def truncated(published, folder):
         ),
         (without_one, 'wrong.pth does not fill the model; missing: backbone.Mixed_6d.branch7x7_2.conv.weight'),
         (with_another_shape, '(160, 160, 7, 1) in the file, (160, 160, 1, 7) in the model'),
-        (truncated, 'wrong.pth is damaged or was cut short'),
+        (truncated, 'wrong.pth is damaged or truncated'),
         (lambda published, folder: (folder / 'wrong.pth').write_text('text'), 'wrong.pth is not a PyTorch'),
         (
             lambda published, folder: torch.save(dict(a=Creates(folder / 'created')), folder / 'wrong.pth'),

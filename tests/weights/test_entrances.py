@@ -172,7 +172,7 @@ BAD = {
     'meta': (changed(KERNEL, lambda t: t.to('meta')), 'meta'),
     'sparse': (changed('fc.bias', lambda t: t.to_sparse()), 'sparse'),
     'quantised': (changed('fc.bias', lambda t: torch.quantize_per_tensor(t, 0.1, 0, torch.qint8)), 'quantised'),
-    'pytorch-fid, for ImageNet': (in_fid_names, 'the weights that FID uses'),
+    'pytorch-fid, for ImageNet': (in_fid_names, "the weights of FID's network"),
     'deploy form, for training': (deployed, 'in deploy form'),
     'twice': (lambda ours: {**renamed('student.')(ours), **renamed('teacher.')(ours)}, 'holds Inception V3 2 times'),
 }

@@ -47,5 +47,5 @@ def test_fold_changes_the_first_kernel_and_mean_only_and_keeps_their_type(publis
 
 
 def test_fold_without_the_first_layer_is_refused():
-    with pytest.raises(InputError, match=r'folded into backbone\.Conv2d_1a_3x3\.conv\.weight, but'):
+    with pytest.raises(InputError, match=r'expected a parameter backbone\.Conv2d_1a_3x3\.conv\.weight, got none'):
         fold_input_range({})

@@ -160,7 +160,7 @@ def test_right_source_is_taken(published, source):
 def test_one_parameter_under_two_names_is_refused(published):
     published['module.fc.bias'] = published['fc.bias']
 
-    with pytest.raises(InputError, match='1 parameters under two names each'):
+    with pytest.raises(InputError, match='expected one name for each parameter, got two for 1 of them'):
         to_ours(published)
 
 

@@ -172,7 +172,7 @@ def fid(published):
 @pytest.mark.parametrize('new_classes', [False, True])
 def test_fid_weights_are_refused_for_other_pools(fid, make_classifier, backbone, new_classes):
     with pytest.raises(
-        InputError, match=r"FILE holds the weights that FID uses .*count_include_pad=False, last_pool='max'"
+        InputError, match=r"FILE has the weights of FID's network .*count_include_pad=False and .*last_pool='max'"
     ):
         load(fid, make_classifier(num_classes=1008, **backbone), new_classes=new_classes)
 

@@ -1,4 +1,4 @@
-"""No silent mismatch between a checkpoint and the model."""
+"""Check that a checkpoint matches the model."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ _EMA_PREFIX = 'module.'
 
 @HOOKS.register_module()
 class FitWeightsHook(Hook):
-    """Rename a checkpoint's parameters to the model's, and stop where they do not fill it.
+    """Rename a checkpoint's parameters to the model's, and stop if they do not fill the model.
 
-    mmengine loads what it can and goes on. With this hook, a checkpoint of any publisher has to fill every part of a
-    model that contains our backbone: a classifier, a detector or any other. Only an auxiliary classifier may be
-    missing and, when training starts from the file, layers that depend on the classes or lie outside the backbone.
+    mmengine loads what fits and ignores the rest. With this hook, a checkpoint of any publisher has to fill every model
+    that contains our backbone, whether a classifier, a detector or another one. Only an auxiliary classifier may be
+    missing. If training starts from the file, so may layers that depend on the classes or are outside the backbone.
 
     Raises:
-        ValueError: With the first few names, if the checkpoint does not fill the model or is of other classes.
+        InputError: If the checkpoint does not fill the model or is for other classes. The message has the first names.
     """
 
-    # Before EMAHook, which takes the state dict as it finds it.
+    # Before EMAHook, which uses the state dict as it is.
     priority = 'HIGH'
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Replace ``checkpoint['state_dict']`` by one that fills the model."""
+        """Replace ``checkpoint['state_dict']`` by a state dict that fills the model."""
         model, origin = unwrap(runner.model), str(runner._load_from or 'the checkpoint')
         if isinstance(model, EnsembleClassifier):
-            raise InputError(f'{origin}: an ensemble takes one file for each member, but load_from names one file')
+            raise InputError(f'load_from: expected one file for each member of the ensemble, got {origin}')
         if not networks_in(model):
             return
         if runner._resume and 'optimizer' not in checkpoint:
             raise InputError(
-                f'{origin}: expected the checkpoint of a training run, but it holds weights only; '
+                f'{origin}: expected the checkpoint of a training run, got only weights; '
                 'start from them with --cfg-options load_from=FILE instead of --resume'
             )
         # A sharded model gives its whole state only through its wrapper.
@@ -55,15 +55,15 @@ class FitWeightsHook(Hook):
         for note in loaded.notes:
             runner.logger.info(note)
         average = checkpoint.pop('ema_state_dict', None)
-        # A start takes the average, which `state_dict` holds. mmpretrain's EMAHook would fill nothing of a wrapped
-        # model from `ema_state_dict`, and its reparameterize_model.py leaves that in the form of training.
+        # A start uses the average, which is in `state_dict`. mmpretrain's EMAHook would not fill a model wrapped for
+        # test-time augmentation, and its reparameterize_model.py leaves `ema_state_dict` in training form.
         if average and not starting and not isinstance(runner.model, BaseTTAModel) and not _is_deployed(model):
             checkpoint['ema_state_dict'] = _fitted_average(average, origin, target)
         checkpoint['state_dict'] = _filled(loaded, target)
 
 
 def _fitted_average(average: dict[str, Any], origin: str, target: nn.Module) -> dict[str, Any]:
-    """Fit what EMAHook keeps beside the state dict: the parameters under a prefix, and a counter."""
+    """Fit the second state dict of EMAHook: the parameters with a prefix, and a counter."""
     tensors = {name[len(_EMA_PREFIX) :]: value for name, value in average.items() if name.startswith(_EMA_PREFIX)}
     fitted = _filled(load(Opened({}, {}, dict(state_dict=tensors), f'{origin}: ema_state_dict'), target), target)
     others = {name: value for name, value in average.items() if not name.startswith(_EMA_PREFIX)}
@@ -71,7 +71,7 @@ def _fitted_average(average: dict[str, Any], origin: str, target: nn.Module) -> 
 
 
 def _filled(loaded: Loaded, target: nn.Module) -> dict[str, Tensor]:
-    """Return the whole state dict, which EMAHook expects, with the model's own tensors where the file has none."""
+    """Return the complete state dict, as EMAHook expects it; what is not in the file comes from the model."""
     if not loaded.left_at_init:
         return loaded.state_dict
     return {**target.state_dict(), **loaded.state_dict}
@@ -82,7 +82,7 @@ def _is_deployed(model: nn.Module) -> bool:
 
 
 def _classes_of(runner: Runner) -> Sequence[str] | None:
-    """Return the names of the classes of the data that the run is about."""
+    """Return the names of the classes in the data of the run."""
     for loop in (runner._train_loop, runner._val_loop, runner._test_loop):
         if isinstance(loop, BaseLoop):
             metainfo = getattr(loop.dataloader.dataset, 'metainfo', None) or {}

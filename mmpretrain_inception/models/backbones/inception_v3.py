@@ -146,10 +146,10 @@ class InceptionV3(BaseModule):
 
     @staticmethod
     def classifier_for(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
-        """Return the config of the classifier that weights are of.
+        """Return the config of the classifier that has these weights.
 
         Args:
-            tensors: The weights, under our names. They show the stem, the images' channels and the classifiers.
+            tensors: The weights, under our names. They show the stem, the channels of the images, and the classifiers.
         """
         kernel = next((tensors[name] for name in INCEPTION_V3.input_kernels if name in tensors), None)
         biases = [tensors[f'{layer}bias'] for layer in INCEPTION_V3.final_layers if f'{layer}bias' in tensors]

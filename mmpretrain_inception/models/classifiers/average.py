@@ -13,17 +13,16 @@ from torch import Tensor, nn
 def average_scores(predictions: Iterable[Sequence[DataSample]], head: nn.Module | None = None) -> list[DataSample]:
     """Average the scores of predictions that are made one after another.
 
-    Only a running sum is kept, so memory does not grow with the number of predictions, and each one may overwrite the
-    one before.
+    Only a running sum is kept, so memory does not grow with the number of predictions, and each may overwrite the
+    previous one.
 
     Args:
-        predictions: At least one; all of the same images, with ``pred_score`` of shape (num_classes,).
-        head: The head that made them. mmpretrain's ``MultiLabelClsHead`` predicts several classes an image by its
-            ``thr`` or ``topk``; any other the best class. Defaults to None.
+        predictions: One or more predictions for the same images, with ``pred_score`` of shape (num_classes,).
+        head: The head that made them. With mmpretrain's ``MultiLabelClsHead``, ``thr`` or ``topk`` decides about each
+            class; with any other, the best class is predicted. Defaults to None.
 
     Returns:
-        The samples of the last prediction, with the mean as ``pred_score`` in float32, and the classes that follow from
-        it as ``pred_label``.
+        The samples of the last prediction, with the mean in float32 as ``pred_score``, and ``pred_label`` from it.
     """
     count, total = 0, torch.tensor(0.0)
     for samples in predictions:

@@ -1,4 +1,4 @@
-"""What the package knows of a network: its names, its publishers' names for the same parameters, its optional parts."""
+"""What the package knows about a network: our names, those of publishers, and its optional parts."""
 
 from __future__ import annotations
 
@@ -22,9 +22,8 @@ class Scheme(NamedTuple):
     Attributes:
         name: A key of ``PUBLISHERS``.
         prefixes: Pairs of a prefix in the file and the prefix that replaces it in our names. The first match counts.
-        classifier: Prefix under which the publisher keeps the main classifier and whatever a user has put in its place;
-            '' where everything that the network does not have belongs to the classifier. Defaults to None: the names
-            of a replaced classifier already begin with ours.
+        classifier: Prefix of the main classifier, and of layers that users put in its place; '' if every unknown layer
+            counts as one of these. Defaults to None: layers in its place already have our prefix.
     """
 
     name: str
@@ -33,7 +32,7 @@ class Scheme(NamedTuple):
 
     @property
     def title(self) -> str:
-        """Whose names they are, for messages."""
+        """Who uses these names, for messages."""
         return PUBLISHERS[self.name]
 
     def to_ours(self, name: str) -> str:
@@ -48,13 +47,12 @@ class Weights(NamedTuple):
     """A network's weights under our names.
 
     Attributes:
-        tensors: Parameters and statistics, in the order of our state dict; names that the network does not have come
-            last, unchanged.
-        scheme: Key of ``Family.schemes``: the publisher's names that they had.
+        tensors: Parameters and statistics, in the order of our state dict; unknown names come last, unchanged.
+        scheme: Key of ``Family.schemes``: the names in the file.
         meta: Plain metadata of the file.
         origin: The file, for messages.
         family: The network.
-        left_out: Names in the file that are not the network's, because they lack the prefix of all its names.
+        left_out: Names in the file that do not have the prefix of the network.
     """
 
     tensors: dict[str, Tensor]
@@ -76,7 +74,7 @@ class Place(NamedTuple):
 
     Attributes:
         backbone: Prefix of the backbone's names in the model, '' for a bare backbone.
-        head: Prefix of the head beside it; None if the model has none under our name.
+        head: Prefix of its head; None if the model has none under our name.
     """
 
     backbone: str
@@ -93,22 +91,22 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True)
 class Family:
-    """A network that several publishers offer weights for.
+    """A network with weights from several publishers.
 
     Attributes:
         title: Its name, for messages.
         order: Our names of the published network's parameters, in the order of our state dict.
-        variants: Further names that options of the network give its parameters.
-        schemes: Publishers' names. Where two explain a file equally well, the earlier one counts.
-        layers: Layers of the backbone in the order of the call. A model may end after any of them.
+        variants: Further names of parameters, from the network's options.
+        schemes: Publishers' names. If two explain a file equally well, the first one is used.
+        layers: Layers of the backbone, in call order. A model may end after any of them.
         final_layers: Prefixes of the layers that depend on the classes.
-        auxiliary: Prefix of the classifier that only training uses; a file may lack it.
+        auxiliary: Prefix of the classifier that is used in training only, and may be missing in a file.
         after_auxiliary: Prefixes of what torchvision and timm construct after that classifier.
-        input_kernels: Kernels that see the image, of which a model has one.
-        is_special: Tells weights that only an unusual setting of the network computes correctly.
+        input_kernels: The possible first kernels; a model has one of them.
+        is_special: Whether weights need an unusual setting of the network.
         check_special: Refuses such weights for a model without that setting.
-        special_meta: Metadata by which a converted file says that it holds such weights.
-        fold: Changes weights for images in [-1, 1] into weights for images that are normalised as ImageNet's.
+        special_meta: Metadata that marks such weights in a converted file.
+        fold: Changes weights for images in [-1, 1] to weights for ImageNet-normalised images.
     """
 
     title: str
@@ -127,21 +125,21 @@ class Family:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """All names that the network's parameters can have, ours."""
+        """All names that we use for the network's parameters."""
         return (*self.order, *self.variants)
 
     @cached_property
     def positions(self) -> dict[str, int]:
-        """The place of each of our names in our state dict."""
+        """Position of each of our names in our state dict."""
         return {name: position for position, name in enumerate(self.order)}
 
     @cached_property
     def their_names(self) -> dict[str, frozenset[str]]:
-        """What each scheme calls the parameters, by the scheme's name."""
+        """The names in each scheme, by the scheme's name."""
         return {scheme.name: frozenset(_their_names(scheme, self.names)) for scheme in self.schemes.values()}
 
     def locate(self, names: Iterable[str]) -> Place | None:
-        """Return where a model with these names keeps the network; None if nowhere or at several places."""
+        """Return where a model with these names has the network; None if it has none, or several."""
         bare = frozenset(name[len(BACKBONE) :] for name in self.names if name.startswith(BACKBONE))
         listed = list(names)
         found = most_common(count_prefixes(listed, bare))
@@ -160,10 +158,9 @@ class Network(NamedTuple):
 
 
 def networks_in(model: nn.Module) -> list[Any]:
-    """Return the backbones of a model whose weights this package knows.
+    """Return the backbones in a model whose weights this package knows.
 
-    They are told by the attribute ``family`` of their class, not by their parameters' names, which other packages'
-    models have too.
+    Their class has an attribute ``family``. Names of parameters are not enough: models of other packages have the same.
 
     Args:
         model: Any model.
@@ -172,7 +169,7 @@ def networks_in(model: nn.Module) -> list[Any]:
 
 
 def count_prefixes(names: Iterable[str], known: frozenset[str]) -> Counter[str]:
-    """Count, for each prefix, the names that are a known one behind it.
+    """Count, for each prefix, the names that are this prefix followed by a known name.
 
     Args:
         names: Names of parameters, e.g. ``model.Mixed_5b.branch1x1.conv.weight``.

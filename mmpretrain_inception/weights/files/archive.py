@@ -1,4 +1,4 @@
-"""Zip archives of weights, refused if they would become larger than their files."""
+"""Zip archives of weights. Archives that would expand are refused."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any, BinaryIO, cast
 from mmpretrain_inception.errors import InputError
 
 ZIP_START = b'PK\x03\x04'
-# A checkpoint of Inception V3 has 1,500 members, which take 100 kB. zipfile makes a kilobyte of objects of each.
+# The directory of a checkpoint of Inception V3 has 1,500 members in 100 kB. zipfile takes a kilobyte for each.
 _MAX_DIRECTORY = 2**22
 
 
 class _SmallDirectory:
-    """A file for ``zipfile``, which reads the directory of an archive at once and without a limit.
+    """Limits the size of the directory, which ``zipfile`` reads at once.
 
     Args:
         file: The file.
@@ -29,7 +29,7 @@ class _SmallDirectory:
         return getattr(self._file, name)
 
     def read(self, size: int = -1) -> bytes:
-        """Read as the file does, but no directory that is too large."""
+        """Read from the file, but refuse a directory that is too large."""
         if size > _MAX_DIRECTORY:
             raise zipfile.BadZipFile(f'its directory has {size:,} bytes; expected at most {_MAX_DIRECTORY:,}')
         return self._file.read(size)
@@ -44,7 +44,7 @@ def open_archive(file: BinaryIO, origin: str) -> Iterator[zipfile.ZipFile]:
         origin: Its name, for messages.
 
     Raises:
-        InputError: If it is damaged, within the block too, or has more members than any file of weights.
+        InputError: If it is damaged, which may show only inside the block, or has too many members.
     """
     try:
         archive = zipfile.ZipFile(cast('BinaryIO', _SmallDirectory(file)))
@@ -59,13 +59,11 @@ def open_archive(file: BinaryIO, origin: str) -> Iterator[zipfile.ZipFile]:
 
 
 def _damage(origin: str, error: Exception) -> InputError:
-    return InputError(f'{origin} is damaged or was cut short ({error}); download or copy it again')
+    return InputError(f'{origin} is damaged or truncated ({error}); download or copy it again')
 
 
 def stored_members(archive: zipfile.ZipFile, held: int, origin: str) -> dict[str, zipfile.ZipInfo]:
-    """Return the members of an archive that cannot become larger than its file.
-
-    torch compresses nothing that it saves.
+    """Return the members of an archive that does not expand. torch saves without compression.
 
     Args:
         archive: The archive.

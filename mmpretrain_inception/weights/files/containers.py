@@ -1,4 +1,4 @@
-"""Where training programs keep the state dict in what they save."""
+"""Where training programs put the state dict in their checkpoints."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 
 from torch import Tensor
 
-# Averages of the weights over training, which their programs evaluate with: timm's and torchvision's training scripts.
+# Averages over training, which timm's and torchvision's training scripts evaluate.
 AVERAGES = ('state_dict_ema', 'model_ema')
-# The rest in the order in which they count. mmengine's `ema_state_dict` holds the weights of the last step, because
-# its `state_dict` holds the average, so it comes last.
+# The rest, in order of preference. mmengine's `state_dict` is the average and its `ema_state_dict` the weights of the
+# last step, so the latter comes last.
 _CONTAINERS = (
     *AVERAGES,
     *('state_dict', 'model_state_dict', 'model_state', 'model', 'net', 'network', 'weights', 'params', 'checkpoint'),
@@ -23,8 +23,8 @@ def find_state_dict(content: Mapping[Any, Any], depth: int = _DEPTH) -> tuple[tu
     """Return the state dict in the content of a file, and the keys that lead to it.
 
     Args:
-        content: What a program saved: a state dict, or containers around one.
-        depth: How many containers to look into. Defaults to 4.
+        content: A state dict, or containers around one.
+        depth: Largest number of containers around the state dict. Defaults to 4.
     """
     if depth and not any(isinstance(value, Tensor) for value in content.values()):
         inner = [key for key in _CONTAINERS if _has_tensors(content.get(key), depth)]

@@ -1,4 +1,4 @@
-"""What torch built from a file: plain containers and tensors that are no larger than the file, and nothing else."""
+"""Check what torch built from a file: only plain containers, and tensors that are not larger than the file."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.weights.files.pickle_scan import MAX_VALUES
 
 _MAX_DEPTH = 64
-# Tensors may share storages. All together, they may not claim more than so many times the file.
+# Tensors may share storage, but together they may not claim more than this many times the size of the file.
 _MAX_SHARING = 16
 _LEAVES = (type(None), bool, int, float, complex, str, bytes, torch.dtype, torch.device, torch.layout)
 _CONTAINERS = (dict, list, tuple, set)
 
 
 class Inert:
-    """Stands for an object of a checkpoint that is not wanted: it takes any arguments and state and keeps nothing."""
+    """Replaces an unwanted object of a checkpoint: it accepts any arguments and state, and keeps nothing."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None: ...
 
@@ -29,16 +29,15 @@ class Inert:
 
 
 def check_content(content: Any, held: int, origin: str) -> None:
-    """Refuse content that later steps could not go through, or whose tensors claim more than the file holds.
+    """Refuse content that later steps cannot walk through, and tensors that claim more than the file holds.
 
     Args:
-        content: What was read.
+        content: The content of the file.
         held: Size of the file in bytes.
         origin: Its name, for messages.
 
     Raises:
-        InputError: If containers hold themselves or too many others, or hold something else than plain values and
-            tensors.
+        InputError: If containers contain themselves, too many others, or anything but plain values and tensors.
     """
     try:
         _Check(held).count(content, 0)
@@ -47,7 +46,7 @@ def check_content(content: Any, held: int, origin: str) -> None:
 
 
 class _Check:
-    """One walk through everything that a file holds."""
+    """One walk through the content of a file."""
 
     def __init__(self, held: int) -> None:
         self.held = held
@@ -55,7 +54,7 @@ class _Check:
         self.counted: dict[int, int | None] = {}
 
     def count(self, value: Any, depth: int) -> int:
-        """Return the number of values in ``value``, shared ones counted each time; those being counted have None."""
+        """Return the number of values in ``value``, with shared ones counted each time."""
         if isinstance(value, (*_LEAVES, Inert)):
             return 1
         if not isinstance(value, (Tensor, *_CONTAINERS)):
@@ -65,7 +64,7 @@ class _Check:
             self.counted[id(value)] = self._count_new(value, depth)
         total = self.counted[id(value)]
         if total is None:
-            raise ValueError('one of its containers holds itself')
+            raise ValueError('one of its containers contains itself')
         if total > MAX_VALUES:
             raise ValueError(f'it expands to more than {MAX_VALUES:,} values')
         return total
@@ -85,10 +84,10 @@ class _Check:
             raise ValueError(f'it sets attributes of a tensor: {_some(vars(tensor))}')
         stored, claimed = tensor.untyped_storage().nbytes(), tensor.numel() * tensor.element_size()
         if claimed > stored or stored > self.held:
-            raise ValueError(f'it claims a tensor of {max(claimed, stored):,} bytes, but holds less')
+            raise ValueError(f'one of its tensors claims {max(claimed, stored):,} bytes, more than the file holds')
         self.claimed += claimed
         if self.claimed > _MAX_SHARING * self.held:
-            raise ValueError(f'its tensors claim more than {_MAX_SHARING} times the bytes that it holds')
+            raise ValueError(f'its tensors claim more than {_MAX_SHARING} times the size of the file')
 
 
 def _parts(container: Any) -> Iterable[Any]:
@@ -103,10 +102,7 @@ def _some(attributes: Iterable[Any]) -> str:
 
 
 def without_objects(content: Any) -> Any:
-    """Return ``content`` without what stood in the file as an object, in containers of any depth.
-
-    What the content shares, the result shares.
-    """
+    """Return ``content`` without the stand-ins of objects, at any depth; shared parts stay shared."""
     return _without_objects(content, {})
 
 

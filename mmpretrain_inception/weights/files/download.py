@@ -1,4 +1,4 @@
-"""Downloads of weights: complete, checked, and only then under their final names in torch's cache."""
+"""Download weights. They get their final name in torch's cache only when they are complete and checked."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ _ADDRESSES = ('http://', 'https://')
 MAX_BYTES = 2**31
 # Seconds to wait for a connection, and for the next bytes.
 TIMEOUT = (10.0, 30.0)
-# Less than this in each period is given up, so that a server cannot send one byte at a time for ever.
+# A download with less than this in a period is aborted, so that a server cannot send one byte at a time for ever.
 MIN_BYTES, PERIOD = 2**16, 60.0
 ATTEMPTS = 3
 _PAUSE = 1.0
 _BLOCK = 2**16
-# Answers that may be different the next time: too many requests, and the server's own faults.
+# Answers that may differ at the next attempt: too many requests, and errors of the server.
 _TEMPORARY = {429, 500, 502, 503, 504}
 _CUT_SHORT = 'the connection ended before the file was complete'
 
 
 class _TemporaryError(Exception):
-    """A failure that another attempt may not see."""
+    """A failure that may not occur in another attempt."""
 
 
 def is_address(source: str) -> bool:
@@ -48,17 +48,17 @@ def is_address(source: str) -> bool:
 
 
 def download(address: str, check: Callable[[Path], object]) -> Path:
-    """Return the local copy of a file on the web, and download it the first time.
+    """Return the local copy of a file on the web. It is downloaded the first time.
 
-    Processes that want the same file wait for the one that downloads it.
+    If several processes need the same file, one downloads it and the others wait.
 
     Args:
         address: An ``http://`` or ``https://`` address. If its file name ends in digits of a sha256, as in
             ``name-0cc3c7bd.pth``, the file's sha256 must begin with them.
-        check: Raises ``InputError`` if a file is no file of weights. Used where the name has no sha256.
+        check: Raises ``InputError`` if a file does not contain weights. Used if the name has no sha256.
 
     Raises:
-        InputError: If the download fails, stalls, is incomplete or too large, has another sha256 or is no file of
+        InputError: If the download fails, stalls, is incomplete or too large, has another sha256, or does not contain
             weights. Nothing of it is kept.
     """
     try:
@@ -82,11 +82,11 @@ def download(address: str, check: Callable[[Path], object]) -> Path:
 
 
 def _cached(address: str) -> Path:
-    """Return where torch.hub keeps a file; without a hash in its name, in a folder of its own.
+    """Return where torch.hub keeps a file; if its name has no hash, in a separate folder.
 
     Several files on Hugging Face are all called ``model.safetensors``.
     """
-    # A name may have 255 bytes; the lock and the unfinished file add to it.
+    # A name may have 255 bytes, and the lock and the partial file add to it.
     name = Path(urlparse(address).path).name[-100:] or 'weights'
     folder = Path(torch.hub.get_dir()) / 'checkpoints'
     return folder / name if _HASH.search(name) else folder / hashlib.sha256(address.encode()).hexdigest()[:16] / name
@@ -103,7 +103,7 @@ def _download(address: str, target: Path, check: Callable[[Path], object]) -> No
 
 
 def _fetch_patiently(address: str, path: Path) -> str:
-    """Download to a file, in several attempts if need be, and return the sha256."""
+    """Download to a file, with several attempts if necessary, and return the sha256."""
     for attempt in range(1, ATTEMPTS + 1):
         try:
             with path.open('wb') as file:
@@ -116,7 +116,7 @@ def _fetch_patiently(address: str, path: Path) -> str:
 
 
 def _fetch(address: str, file: BinaryIO) -> str:
-    """Write what a server sends into a file, and return its sha256."""
+    """Write the answer of a server to a file, and return its sha256."""
     digest, received = hashlib.sha256(), 0
     for block in _watched(partial(_received, address)):
         received += len(block)
@@ -128,9 +128,9 @@ def _fetch(address: str, file: BinaryIO) -> str:
 
 
 def _watched(receive: Callable[[], Iterator[bytes]]) -> Iterator[bytes]:
-    """Pass on blocks from a thread, until too few of them come in a period.
+    """Yield blocks from a thread, and fail if too few of them arrive in a period.
 
-    A server that sends a byte from time to time, in the headers even, stays below every time-out of a socket.
+    A server that sends a byte now and then, even in the headers, never triggers the time-out of a socket.
     """
     blocks: Queue[bytes | Exception | None] = Queue(maxsize=64)
     given_up = Event()
@@ -162,14 +162,14 @@ def _fill(receive: Callable[[], Iterator[bytes]], blocks: Queue[bytes | Exceptio
                     continue
             if given_up.is_set():
                 return
-    # Whatever it is, the other thread is to raise it.
+    # The other thread raises it, whatever it is.
     except Exception as error:
         last = error
     blocks.put(last)
 
 
 def _received(address: str) -> Iterator[bytes]:
-    """Yield what a server sends for an address, complete."""
+    """Yield the complete answer of a server in blocks."""
     try:
         with requests.get(address, stream=True, timeout=TIMEOUT) as answer:
             if answer.status_code != requests.codes.ok:
@@ -181,13 +181,13 @@ def _received(address: str) -> Iterator[bytes]:
                 raise _TemporaryError(_CUT_SHORT)
     except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
         raise _TemporaryError(_reason(error)) from error
-    # Addresses that cannot be, redirections without end.
+    # Invalid addresses, endless redirections.
     except (requests.RequestException, ValueError) as error:
         raise error if isinstance(error, InputError) else _failure(address, _reason(error)) from error
 
 
 def _reason(error: Exception) -> str:
-    """Return why a request failed, without the layers of libraries around the reason."""
+    """Return the reason why a request failed, without the messages that libraries wrap around it."""
     if isinstance(error, requests.ConnectTimeout):
         return f'the server did not accept a connection within {TIMEOUT[0]:g} seconds'
     text = ' '.join(str(error).split())

@@ -1,4 +1,4 @@
-"""The form of a checkpoint of mmengine's Runner, which mmengine takes for granted."""
+"""The structure of mmengine's checkpoints, which mmengine relies on without checking it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mmpretrain_inception.utils.message_hub import (
 )
 from mmpretrain_inception.weights.files.content import without_objects
 
-# Parts, by their place in the checkpoint. All of them may be absent.
+# Types of parts, by their place in the checkpoint. Every part is optional.
 _FORMS: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(('state_dict', 'ema_state_dict', 'optimizer', 'message_hub', 'meta'), (dict,)),
     **dict.fromkeys(('message_hub.log_scalars', 'message_hub.runtime_info', 'message_hub.resumed_keys'), (dict,)),
@@ -25,30 +25,30 @@ _FORMS: dict[str, tuple[type, ...]] = {
     'meta.dataset_meta': (dict,),
     'param_schedulers': (list, dict),
 }
-# In the message hub: the counters of hooks and loops, and the checkpoints that they remove once there are better ones.
+# In the message hub: counters of hooks and loops, and checkpoints that they delete once there are better ones.
 _RUNTIME_FORMS: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(('epoch', 'iter', 'max_epochs', 'max_iters'), (int,)),
     **dict.fromkeys((BATCHES_DONE, BATCHES_PER_EPOCH, BATCH_SIZE, WORLD_SIZE, DATASET_LENGTH, VALIDATED_EPOCH), (int,)),
     'keep_ckpt_ids': (list, tuple),
 }
-# What mmengine fills with a state dict, whose subclass it has to keep, or with tensors by the hundred.
+# Parts that are not searched for objects: state dicts keep their class, and there are hundreds of tensors.
 _TENSORS_ONLY = ('state_dict', 'ema_state_dict', 'optimizer')
 _SCORE = re.compile(r'best_score(_.+)?')
 _REMOVABLE = re.compile(r'(best|last|stopped)_ckpt(_.+)?')
 
 
 def check_form(content: dict[Any, Any], origin: str) -> None:
-    """Refuse a checkpoint whose parts have other types than those that mmengine's Runner writes.
+    """Refuse a checkpoint with parts of other types than mmengine's Runner writes.
 
-    mmengine removes the earlier best checkpoint that ``message_hub`` names, even if it is a folder, with all its
-    content. So only a ``.pth`` file can be named there.
+    mmengine deletes the previous best checkpoint that ``message_hub`` names, even if it is a folder. So only ``.pth``
+    files are allowed there.
 
     Args:
-        content: What the file holds.
+        content: The content of the file.
         origin: The file, for messages.
 
     Raises:
-        InputError: With the part.
+        InputError: If a part has another type. The message names it.
     """
     for part, forms in _FORMS.items():
         _require(origin, part, _part(content, part), forms)
@@ -79,10 +79,10 @@ def _require(origin: str, part: str, value: Any, forms: tuple[type, ...]) -> Non
 
 
 def tidy(content: dict[Any, Any]) -> dict[str, Any]:
-    """Return a checkpoint as the Runner can resume from it: no objects in it, and no text that would be executed.
+    """Return a checkpoint that the Runner can resume from: without objects, and without text that would be executed.
 
     Args:
-        content: What the file holds, of the right form.
+        content: The content of the file, after :func:`check_form`.
     """
     plain = {key: value if key in _TENSORS_ONLY else without_objects(value) for key, value in content.items()}
     if isinstance(plain.get('message_hub'), dict):
@@ -94,7 +94,7 @@ def tidy(content: dict[Any, Any]) -> dict[str, Any]:
 
 
 def _forget_absent_keys(hub: dict[str, Any]) -> None:
-    """Remove from ``resumed_keys`` what was left out with the objects; mmengine would warn of each."""
+    """Remove the keys of dropped objects from ``resumed_keys``; mmengine would warn about each."""
     parts = {part: hub.get(part) or {} for part in ('log_scalars', 'runtime_info', 'resumed_keys')}
     known = {*parts['log_scalars'], *parts['runtime_info']}
     parts['resumed_keys'] = {key: value for key, value in parts['resumed_keys'].items() if key in known}

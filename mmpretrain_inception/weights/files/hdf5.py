@@ -1,7 +1,7 @@
-"""Read datasets of an HDF5 file that could be larger, slower or elsewhere than it looks.
+"""Read datasets of an HDF5 file that may be hostile.
 
-HDF5 reads whole chunks, inflates them without a limit, fills what was never written, follows links into other files,
-and recurses into groups. So the groups are walked here, and each dataset is checked before HDF5 reads it.
+HDF5 reads whole chunks, decompresses them without a limit, fills in what was never written, follows links into other
+files, and recurses into groups. So the groups are walked here, and each dataset is checked before HDF5 reads it.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from mmpretrain_inception.errors import InputError
 if TYPE_CHECKING:
     import h5py
 
-# Inception V3 has 24 million numbers, in 380 datasets; a large classifier of one's own may have four times as many.
+# Inception V3 has 24 million numbers in 380 datasets. With a large classifier it may have five times as many.
 _MAX_NUMBERS = 2**27
 _MAX_OBJECTS = 20_000
 _MAX_DEPTH = 16
 _MAX_NAME = 1000
 _MAX_CHUNKS = 10_000
-# The smallest limit on a chunk; above it, a chunk may be as large as its dataset.
+# A chunk may have as many bytes as its dataset, and never less than this.
 _CHUNK_BYTES = 2**22
 # Kinds of types: floating-point, signed and unsigned numbers.
 _NUMBERS = 'fiu'
 _SHUFFLE, _DEFLATE, _FLETCHER32 = 2, 1, 3
-# The pipelines that are read: each filter once at most, in the order in which h5py puts them.
+# Supported pipelines: each filter at most once, in the order of h5py.
 _PIPELINES = {
     tuple(code for code, used in zip((_SHUFFLE, _DEFLATE, _FLETCHER32), choice) if used)
     for choice in product((False, True), repeat=3)
@@ -51,18 +51,18 @@ def walk(file: h5py.File, origin: str) -> dict[str, h5py.Dataset | h5py.Group]:
 
 
 def check_numbers(datasets: Iterable[h5py.Dataset], origin: str) -> None:
-    """Refuse datasets that declare more numbers than Inception V3 could use.
+    """Refuse datasets that declare too many numbers for Inception V3.
 
     Args:
-        datasets: All that are to be read.
+        datasets: All datasets to read.
         origin: The file, for messages.
 
     Raises:
-        InputError: If they do.
+        InputError: If they declare too many.
     """
     numbers = sum(prod(dataset.shape or ()) for dataset in datasets)
     if numbers > _MAX_NUMBERS:
-        raise InputError(f'{origin} declares {numbers} numbers, but Inception V3 has 24 million')
+        raise InputError(f'{origin}: expected about 24 million numbers, as Inception V3 has, got {numbers:,}')
 
 
 class _Budget:
@@ -85,7 +85,9 @@ def _walk(group: h5py.Group, path: str, depth: int, budget: _Budget, origin: str
     for name in group:
         full = f'{path}{name}'
         if depth == _MAX_DEPTH or len(full) > _MAX_NAME:
-            raise InputError(f'{origin}: its groups are nested too deep, or its names too long, for weights of Keras')
+            raise InputError(
+                f"{origin}: its groups are nested too deep, or their names are too long, for Keras's weights"
+            )
         if not isinstance(group.get(name, getlink=True), h5py.HardLink):
             continue
         item = group[name]
@@ -96,17 +98,17 @@ def _walk(group: h5py.Group, path: str, depth: int, budget: _Budget, origin: str
 
 
 def read_dataset(dataset: h5py.Dataset, origin: str) -> np.ndarray:
-    """Read a dataset of floating-point numbers that are all in the file itself.
+    """Read a dataset of numbers that are all in the file itself.
 
     Args:
         dataset: The dataset.
         origin: The file, for messages.
 
     Raises:
-        InputError: If they are not, or reading them would take more memory than they do.
+        InputError: If they are not, or if reading them would take more memory than they have.
     """
     if dataset.external or dataset.is_virtual or dataset.dtype.kind not in _NUMBERS:
-        raise InputError(f'{origin}: {dataset.name} holds no numbers of its own (type {dataset.dtype})')
+        raise InputError(f'{origin}: {dataset.name}: expected numbers in the file itself, got type {dataset.dtype}')
     if dataset.chunks is None:
         if dataset.id.get_storage_size() != dataset.nbytes:
             raise InputError(f'{origin}: {dataset.name} declares {dataset.size} numbers that were never written')
@@ -116,7 +118,7 @@ def read_dataset(dataset: h5py.Dataset, origin: str) -> np.ndarray:
 
 
 def read_attribute(group: h5py.Group, name: str, limit: int = _MAX_NAME) -> str:
-    """Return an attribute that is one string, or '' if there is none or it is something else.
+    """Return an attribute that is a string; '' if there is none, or if it is something else.
 
     Args:
         group: The group.
@@ -131,10 +133,10 @@ def read_attribute(group: h5py.Group, name: str, limit: int = _MAX_NAME) -> str:
 
 
 def _check_chunks(dataset: h5py.Dataset, origin: str) -> None:
-    """Refuse chunks that are too large, too many, missing, or larger than they say once they are inflated.
+    """Refuse chunks that are too large, too many or missing, or that expand to another size than they declare.
 
     Raises:
-        InputError: If there are such chunks.
+        InputError: If there are any.
     """
     expected = prod(-(-size // chunk) for size, chunk in zip(dataset.shape, dataset.chunks))
     size = prod(dataset.chunks) * dataset.dtype.itemsize
@@ -147,7 +149,7 @@ def _check_chunks(dataset: h5py.Dataset, origin: str) -> None:
     filters = _filters(dataset)
     if filters not in _PIPELINES:
         raise InputError(
-            f'{origin}: {dataset.name} is compressed in a way that is not read (HDF5 filters {filters}); '
+            f'{origin}: {dataset.name} uses HDF5 filters {filters}, which are not supported; '
             'rewrite the file with h5repack -f GZIP=1'
         )
     if _DEFLATE in filters:
@@ -163,9 +165,9 @@ def _filters(dataset: h5py.Dataset) -> tuple[int, ...]:
 def _check_inflated(dataset: h5py.Dataset, index: int, size: int, origin: str) -> None:
     place = dataset.id.get_chunk_info(index).chunk_offset
     skipped, stored = dataset.id.read_direct_chunk(place)
-    # The filter may have been left out for a chunk that it did not shrink.
+    # HDF5 can skip the filter for a chunk that would not shrink.
     if skipped:
         raise InputError(f'{origin}: {dataset.name} is damaged: it skips filters')
     inflating = zlib.decompressobj()
     if len(inflating.decompress(stored, size + 1)) != size or not inflating.eof:
-        raise InputError(f'{origin}: {dataset.name} is damaged: a chunk has another size than {size:,} bytes')
+        raise InputError(f'{origin}: {dataset.name} is damaged: a chunk does not have {size:,} bytes')

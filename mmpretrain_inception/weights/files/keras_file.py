@@ -1,4 +1,4 @@
-"""Read the weights of Keras: its two HDF5 layouts, and the zip around the newer one.
+"""Read Keras's weights: its two HDF5 layouts, and the zip archive around the newer one.
 
 Layers come out as ``<kind>.<position>.<part>``, e.g. ``conv2d.17.kernel``. The position counts the layers of a kind in
 the order in which they were constructed. Keras numbers layers through a whole process, so the numbers in their names
@@ -30,15 +30,15 @@ if TYPE_CHECKING:
 MEMBER = 'model.weights.h5'
 _MAX_BYTES = 2**29
 
-# `.h5`: TOP/.../LAYER/PART, where TOP is a layer or a model inside the model. In a file of the whole model, this is
-# below `model_weights`, beside the optimizer's.
+# `.h5`: TOP/.../LAYER/PART, where TOP is a layer or a model inside the model. A file of the whole model has this in
+# `model_weights`, and also the weights of the optimizer.
 _WHOLE_MODEL = 'model_weights/'
 # `.weights.h5` and `.keras`: layers/MODEL/layers/LAYER/vars/NUMBER, with as many models as contain each other.
 _NUMBERED = re.compile(r'(?P<models>(?:layers/[^/]+/)*)layers/(?P<layer>[^/]+)/vars/(?P<part>\d+)')
 _NUMBERED_START = 'layers/'
 _LAYER = re.compile(r'(?P<kind>conv2d|batch_normalization|dense)(?:_(?P<number>\d+))?')
 _CLASSIFIER = 'predictions'
-# These have no weights, but no other pooling computes the same.
+# It has no weights, but a network that averages instead computes something else.
 _MAX_POOLING = 'global_max_pooling2d'
 _MAX_POOLING_CLASS = '"GlobalMaxPooling2D"'
 
@@ -60,7 +60,7 @@ class _Layer:
 
     Attributes:
         model: Path of the model that contains it; '' for the outermost.
-        kind: Its class in Keras's spelling, ``conv2d``, or the whole name of a layer that Inception V3 lacks.
+        kind: Its class in Keras's spelling, such as ``conv2d``; its name if Inception V3 has no layer of this class.
         number: The number in its name, by the order of construction; None if the name does not tell.
         depth: The number in its path, by the depth in the graph; None in a layout without one.
         parts: Its datasets.
@@ -74,21 +74,21 @@ class _Layer:
 
 
 def read_h5(file: BinaryIO, origin: str) -> dict[str, Any]:
-    """Read the weights of an HDF5 file of Keras as ``state_dict``, with or without the classifier.
+    """Read an HDF5 file of Keras as ``state_dict``, with or without the classifier.
 
     Args:
         file: The file.
         origin: Its name, for messages.
 
     Raises:
-        InputError: If the file is damaged or no file of Keras's weights, or h5py is not installed.
+        InputError: If the file is damaged or not a file of Keras's weights, or h5py is not installed.
     """
     try:
         import h5py
     except ImportError as error:
         raise InputError(f"{origin} needs the library h5py; pip install 'mmpretrain-inception[keras]'") from error
     try:
-        # In memory, so that nobody can change it between the checks and the reading.
+        # In memory, so that it cannot change between the checks and the reading.
         with h5py.File(io.BytesIO(file.read()), 'r') as content:
             return dict(state_dict=_read(content, origin), meta={})
     except InputError:
@@ -96,11 +96,11 @@ def read_h5(file: BinaryIO, origin: str) -> dict[str, Any]:
     # h5py raises anything on a damaged file.
     except Exception as error:
         text = ' '.join(str(error).split())[:160]
-        raise InputError(f"{origin} is damaged, was cut short or is no file of Keras's weights ({text})") from error
+        raise InputError(f"{origin} is damaged, truncated, or not a file of Keras's weights ({text})") from error
 
 
 def read_keras_archive(file: BinaryIO, origin: str) -> dict[str, Any]:
-    """Read the weights of a ``.keras`` file; nothing is unpacked to disk, and the model in it is not built.
+    """Read the weights of a ``.keras`` file. Nothing is unpacked to disk, and the model in it is not built.
 
     Args:
         file: The file.
@@ -112,7 +112,7 @@ def read_keras_archive(file: BinaryIO, origin: str) -> dict[str, Any]:
     with open_archive(file, origin) as archive:
         member = archive.getinfo(MEMBER)
         if member.flag_bits & 1:
-            raise InputError(f'{origin} is encrypted; expected a file of Keras')
+            raise InputError(f'{origin} is encrypted; save it without encryption')
         if member.file_size > _MAX_BYTES:
             raise InputError(f'{origin}: {MEMBER} is larger than any Inception V3 ({_MAX_BYTES} bytes)')
         weights = archive.read(MEMBER)
@@ -120,7 +120,7 @@ def read_keras_archive(file: BinaryIO, origin: str) -> dict[str, Any]:
 
 
 def _read(content: h5py.File, origin: str) -> dict[str, Tensor]:
-    """Return the tensors of a file, and an empty one for a layer that takes the maximum over the image."""
+    """Return the tensors of a file, and an empty tensor for a layer that pools by the maximum."""
     import h5py
 
     items = walk(content, origin)
@@ -158,7 +158,7 @@ def _numbered_layers(datasets: dict[str, h5py.Dataset]) -> Iterator[_Layer]:
             continue
         kind = known['kind']
         names = _PARTS.get((kind, len(parts)), tuple(parts))
-        # Since Keras 3.4 or so, files tell the names of layers, too.
+        # Newer versions of Keras 3 also store the names of the layers.
         own = _LAYER.fullmatch(read_attribute(parts['0'].parent, 'name'))
         number = int(own['number'] or 0) if own and own['kind'] == kind else None
         yield _Layer(
@@ -181,7 +181,7 @@ def _named_layers(datasets: dict[str, h5py.Dataset]) -> Iterator[_Layer]:
     tops = Counter(path.partition('/')[0] for path in groups)
     for path, parts in groups.items():
         top, name = path.partition('/')[0], path.rpartition('/')[2]
-        # A layer's weights may have the name of another model before theirs.
+        # The path of a layer's weights may contain the name of another model.
         model, name = (top, name) if tops[top] > 1 else ('', top if _LAYER.fullmatch(top) else name)
         known = _LAYER.fullmatch('dense' if _is_dense(name, parts) else name)
         if known is None:
@@ -217,7 +217,7 @@ def _by_position(layers: list[_Layer]) -> Iterator[tuple[str, _Layer]]:
 
 
 def _in_order(layers: list[_Layer]) -> list[_Layer]:
-    """Sort the layers of one kind as they were constructed; those whose names do not tell come last, by depth."""
+    """Sort the layers of one kind as they were constructed; those whose names do not show it come last, by depth."""
     return sorted(layers, key=lambda layer: (layer.number is None, layer.number or layer.depth or 0))
 
 

@@ -1,7 +1,7 @@
 """The only place that opens a file of weights, wherever it is and whoever published it.
 
-A file is opened once and each part of it is read once. All checks see what the readers use, so it does not matter if
-the file is replaced in the meantime.
+A file is opened once, and each part is read once. The checks see the same bytes as the readers, even if the file is
+replaced in the meantime.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ _OMITTED = object()
 
 @dataclass(frozen=True)
 class Opened:
-    """What a file of weights holds.
+    """The content of a file of weights.
 
     Attributes:
-        tensors: The state dict on the CPU, by the names in the file, laid out as PyTorch lays them out.
+        tensors: The state dict on the CPU, under the names in the file, in PyTorch's layout.
         meta: Plain metadata, such as ``epoch`` and ``dataset_meta`` of mmengine's checkpoints.
-        checkpoint: The whole content in the form that mmengine's Runner expects: ``state_dict`` and ``meta``, and the
-            optimizer and more if the file has them.
-        origin: The file or address as it was given, for messages.
+        checkpoint: The whole content in the form that mmengine's Runner expects: ``state_dict``, ``meta`` and, if the
+            file has them, the optimizer and more.
+        origin: The file or address as the user gave it, for messages.
     """
 
     tensors: dict[str, Tensor]
@@ -55,21 +55,21 @@ class Opened:
     origin: str
 
 
-# By path or address: what `keep` holds for the next call.
+# Results that `keep` holds for the next call, by path or address.
 _kept: dict[str, Opened] = {}
 
 
 def open_weights(source: str | Path, *, keep: bool = False) -> Opened:
-    """Read a PyTorch, safetensors or Keras file without running anything in it.
+    """Read a PyTorch, safetensors or Keras file without executing anything in it.
 
     Args:
-        source: A path, where ``~`` is the home folder, or an ``http://`` or ``https://`` address.
+        source: A path (``~`` is the home folder) or an ``http://`` or ``https://`` address.
         keep: Whether to hold the result for the next call with the same source, which then gets the same content
             even if the file has been replaced since. Defaults to False.
 
     Raises:
-        InputError: If the file cannot be read or downloaded, is damaged or of another kind, or holds more than tensors
-            and plain containers.
+        InputError: If the file cannot be read or downloaded, is damaged, is not a file of weights, or holds more than
+            tensors and plain containers.
     """
     origin = str(source)
     place = _place(origin)
@@ -94,20 +94,20 @@ def class_names(meta: Mapping[str, Any]) -> tuple[str, ...]:
 
 @contextmanager
 def open_file(path: str | Path) -> Iterator[BinaryIO]:
-    """Open a file, which has to be a regular one and no larger than any file of weights.
+    """Open a regular file that is not too large for weights.
 
     Args:
         path: The file.
 
     Raises:
-        InputError: If it is not, or cannot be read.
+        InputError: If it is something else or too large, or cannot be read.
     """
     try:
-        # Without O_NONBLOCK, opening a pipe waits until somebody writes into it.
+        # Without O_NONBLOCK, opening a pipe would wait for a writer.
         with open(path, 'rb', opener=lambda name, flags: os.open(name, flags | getattr(os, 'O_NONBLOCK', 0))) as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
-                raise InputError(f'{path} is no regular file; expected {KINDS}')
+                raise InputError(f'{path} is not a regular file; expected {KINDS}')
             if status.st_size > MAX_BYTES:
                 raise InputError(f'{path} has {status.st_size:,} bytes; expected a file of at most {MAX_BYTES:,}')
             yield file
@@ -118,7 +118,7 @@ def open_file(path: str | Path) -> Iterator[BinaryIO]:
 
 
 def read_checkpoint(path: str | Path, origin: str) -> dict[str, Any]:
-    """Read everything that a file holds into the form that mmengine's Runner expects.
+    """Read everything in a file, in the form that mmengine's Runner expects.
 
     Args:
         path: The file.
@@ -140,7 +140,7 @@ def _place(origin: str) -> str:
     if '://' in origin:
         raise InputError(f'{origin}: expected a file or an address with http:// or https://')
     if '\0' in origin:
-        raise InputError(f'{origin!r} is no path: it has a null character')
+        raise InputError(f'{origin!r} is not a path: it contains a null character')
     return os.path.abspath(os.path.expanduser(origin))
 
 
@@ -152,7 +152,7 @@ def _open(place: str, origin: str) -> Opened:
     tensors = _state_dict(checkpoint, origin)
     meta = _plain(checkpoint.get('meta'), _META_DEPTH)
     meta = meta if isinstance(meta, dict) else {}
-    # mmengine takes a file without this key for a bare state dict.
+    # Without this key, mmengine takes a file for a bare state dict.
     others = {} if any(isinstance(value, Tensor) for value in checkpoint.values()) else checkpoint
     whole = checkpoint if 'state_dict' in checkpoint else {**others, 'state_dict': tensors, 'meta': meta}
     return Opened(tensors, meta, whole, origin)
@@ -183,13 +183,13 @@ def _state_dict(checkpoint: dict[str, Any], origin: str) -> dict[str, Tensor]:
     for name, value in inner.items():
         if not isinstance(name, str) or not isinstance(value, Tensor):
             kind = type(value).__name__
-            raise InputError(f'{origin} holds no state dict: expected tensors, but {str(name)[:60]!r} is a {kind}')
+            raise InputError(f'{origin} is not a state dict: expected tensors, got type {kind} for {str(name)[:60]!r}')
     # Not the tensor's own method, which a file may have replaced by an attribute of the tensor.
     return {name: Tensor.detach(value) for name, value in inner.items()}
 
 
 def _plain(value: Any, depth: int) -> Any:
-    """Return ``value`` without what is not plain or lies deeper than ``depth`` containers."""
+    """Return ``value`` without objects, and without anything more than ``depth`` containers deep."""
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if depth and isinstance(value, dict):

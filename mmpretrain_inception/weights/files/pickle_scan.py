@@ -1,8 +1,8 @@
-"""Go through a pickle without executing it: what it names, how large it would become, and what it would cost."""
+"""Scan a pickle without executing it: the names in it, the size of its values, and the cost of building them."""
 
 from __future__ import annotations
 
-# Python 2's names of what Python 3 has elsewhere, translated as every unpickler of protocol 2 does.
+# Python 2's names of modules and classes, translated as every unpickler of protocol 2 does.
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -11,16 +11,16 @@ from typing import Any, BinaryIO, NamedTuple
 
 # A training checkpoint takes 85,000 instructions, and 20,000 more for each process whose statistics it holds.
 MAX_INSTRUCTIONS = 1_500_000
-# A tuple that holds another twice, which holds another twice and so on, is short to write and endless to hash.
+# A tuple that contains another one twice, and so on, is short to write but takes for ever to hash.
 MAX_VALUES = 2_000_000
-# Keys other than strings. The hash of a string is secret; those of numbers can be made to collide, and n keys that
-# collide take n * n / 2 comparisons. Optimizers number their parameters, a few thousand at most; anything else is rare.
+# Keys other than strings. Hashes of strings are secret, but hashes of numbers can be made to collide, and n colliding
+# keys take n * n / 2 comparisons. Optimizers number their parameters, up to a few thousand; other keys are rare.
 MAX_NUMBERED_KEYS = 20_000
 MAX_OTHER_KEYS = 1_000
 _MAX_KEY_SIZE = 100
 # Random generators have states of 128 bits. Numbers of a million digits take minutes to print.
 _MAX_INT_BITS = 1024
-# A string counts as one value and one more for so many characters.
+# A string counts as one value, plus one for each so many characters.
 _TEXT_UNIT = 64
 
 _OPCODES = {opcode.code.encode('latin-1'): opcode for opcode in opcodes}
@@ -29,9 +29,9 @@ _GET = frozenset(('BINGET', 'LONG_BINGET'))
 _NAMING = frozenset(('GLOBAL', 'INST', 'STACK_GLOBAL'))
 _CALLING = frozenset(('REDUCE', 'NEWOBJ', 'NEWOBJ_EX', 'OBJ', 'INST', 'BUILD'))
 _TUPLES = frozenset(('TUPLE', 'TUPLE1', 'TUPLE2', 'TUPLE3'))
-# What changes the object below its arguments.
+# These change the object below their arguments.
 _FILLING = frozenset(('APPEND', 'APPENDS', 'SETITEM', 'SETITEMS', 'ADDITEMS', 'BUILD'))
-# Which of the values that an instruction takes become keys of a dict or members of a set.
+# The arguments of an instruction that become keys of a dict or members of a set.
 _KEYS = {
     'SETITEM': slice(1, None, 2),
     'SETITEMS': slice(1, None, 2),
@@ -42,12 +42,12 @@ _KEYS = {
 _HASHING = frozenset(('builtins.set', 'builtins.frozenset', 'collections.Counter', 'collections.OrderedDict'))
 # How protocol 2 writes bytes. Some encodings of Python take quadratic time.
 _ENCODE = '_codecs.encode'
-# Numbers in decimal digits, which take quadratic time to read; no protocol that torch.save writes has them.
+# Numbers in decimal digits take quadratic time to read. torch.save writes none.
 _REFUSED = frozenset(('INT', 'LONG', 'PUT', 'GET'))
 
 
 class ExcessiveError(ValueError):
-    """A pickle that is short but takes far too long, or far too much memory."""
+    """A short pickle that would take far too much time or memory."""
 
 
 class Name(NamedTuple):
@@ -55,7 +55,7 @@ class Name(NamedTuple):
 
     Attributes:
         name: Its full name.
-        key: The string that was put down last before it, which is the key of a dict's value.
+        key: The last string before it, which is the key if it is a value of a dict.
     """
 
     name: str
@@ -66,11 +66,11 @@ class _Value:
     """Stands for an object.
 
     Attributes:
-        size: Number of objects in it, shared ones counted each time. A list or dict grows as it is filled, but not what
-            holds it already.
+        size: Number of objects in it, with shared ones counted each time. A list or dict grows when it is filled, but
+            the containers that already hold it do not.
         kind: ``text``, ``index`` (a small integer), ``name`` (of a class or function) or ``other``.
         text: The string or the name.
-        parts: What a tuple holds.
+        parts: The members of a tuple.
     """
 
     __slots__ = ('kind', 'parts', 'size', 'text')
@@ -85,7 +85,7 @@ class _Value:
         """Add to the size.
 
         Raises:
-            ExcessiveError: If it is too large then.
+            ExcessiveError: If it becomes too large.
         """
         self.size += by
         if self.size > MAX_VALUES:
@@ -93,14 +93,14 @@ class _Value:
 
 
 def scan_pickle(stream: BinaryIO) -> Iterator[Name]:
-    """Go through a pickle of any protocol up to its end and yield each class or function that it names.
+    """Scan a pickle of any protocol to its end and yield each class or function that it names.
 
     Args:
-        stream: Where the pickle begins; it is left behind its end.
+        stream: The stream, at the start of the pickle. Afterwards it is at its end.
 
     Raises:
-        ExcessiveError: If it takes more instructions, values or keys that could collide than any checkpoint.
-        ValueError: If it is no pickle, or is cut short.
+        ExcessiveError: If it has more instructions, values or keys that could collide than any checkpoint.
+        ValueError: If it is not a pickle, or is truncated.
     """
     scan = _Scan()
     try:
@@ -111,16 +111,16 @@ def scan_pickle(stream: BinaryIO) -> Iterator[Name]:
             if name is not None:
                 yield Name(name, scan.last_text())
     except (IndexError, KeyError) as error:
-        raise ValueError(f'its pickle takes what it has not put there ({error})') from error
+        raise ValueError(f'its pickle uses values that it has not defined ({error})') from error
 
 
 def _instructions(stream: BinaryIO) -> Iterator[tuple[OpcodeInfo, Any]]:
-    """Yield instructions as ``pickletools.genops`` does, but refuse those of text before their argument is read."""
+    """Yield instructions like ``pickletools.genops``, but refuse text instructions before reading their argument."""
     while True:
         code = stream.read(1)
         opcode = _OPCODES.get(code)
         if opcode is None:
-            raise ValueError(f'its pickle has no end, or no instruction {code!r}')
+            raise ValueError(f'its pickle is truncated, or has an unknown instruction {code!r}')
         if opcode.name in _REFUSED:
             raise ExcessiveError(f'the instruction {opcode.name}')
         yield opcode, None if opcode.arg is None else opcode.arg.reader(stream)
@@ -129,7 +129,7 @@ def _instructions(stream: BinaryIO) -> Iterator[tuple[OpcodeInfo, Any]]:
 
 
 class _Scan:
-    """The stack, the marks and the memo of an unpickler, with stand-ins for all objects."""
+    """The stack, marks and memo of an unpickler, with stand-ins for all objects."""
 
     def __init__(self) -> None:
         self.stack: list[_Value] = []
@@ -140,7 +140,7 @@ class _Scan:
         self.other_keys = 0
 
     def step(self, opcode: OpcodeInfo, argument: Any) -> str | None:
-        """Do what an instruction does to the stack, and return the name of a class or function if it names one."""
+        """Apply an instruction to the stack, and return the class or function that it names, if any."""
         name = opcode.name
         if name in _PUT:
             self.memo[argument] = self.stack[-1]
@@ -159,7 +159,7 @@ class _Scan:
         return None
 
     def last_text(self) -> str:
-        """Return the string that is nearest to the top of the stack."""
+        """Return the string nearest to the top of the stack."""
         near = islice(reversed(self.stack), 8)
         return next((value.text for value in near if value.kind == 'text'), '')
 
@@ -186,7 +186,7 @@ class _Scan:
         return name
 
     def _take(self, opcode: OpcodeInfo) -> list[_Value]:
-        """Remove from the stack what an instruction takes from it."""
+        """Remove the arguments of an instruction from the stack and return them."""
         before = opcode.stack_before
         start, below = len(self.stack), len(before)
         if markobject in before:
@@ -209,7 +209,7 @@ class _Scan:
         self.other_keys += other
         if self.numbered_keys > MAX_NUMBERED_KEYS or self.other_keys > MAX_OTHER_KEYS:
             raise ExcessiveError(
-                f'more than {MAX_NUMBERED_KEYS:,} integers or {MAX_OTHER_KEYS:,} other values that are no text as keys'
+                f'more than {MAX_NUMBERED_KEYS:,} integers or {MAX_OTHER_KEYS:,} other values that are not text as keys'
             )
 
 

@@ -1,9 +1,8 @@
-"""A fresh zip archive of members of another, made while it is read.
+"""A new zip archive with members of another one, made while it is read.
 
 Two zip readers can see different files in one archive. Python's ``zipfile`` and torch's miniz disagree about archives
-with two end records, for example. So torch never reads the original. It reads this one: its headers are made here from
-what ``zipfile`` found, and ``zipfile`` reads its members and checks them against their checksums. Nothing is kept in
-memory.
+with two end records, for example. So torch never reads the original but this one: the headers are made from what
+``zipfile`` found, and ``zipfile`` reads the members and verifies their checksums. Nothing is kept in memory.
 """
 
 from __future__ import annotations
@@ -26,24 +25,24 @@ _VERSION, _FIRST_DATE = 20, 0x21
 class RebuiltArchive(io.RawIOBase):
     """A readable stream of an archive of stored members, less than 4 GiB long.
 
-    A member that is read from its start on, as torch reads them, is checked against its checksum.
+    If a member is read from its start, as torch does, its checksum is verified.
 
     Args:
-        archive: The archive that the members are in, which has to stay open.
-        names: Names of the members, and their names here.
-        read: The content of members that have been read already, and may have been changed since. Defaults to none.
+        archive: The archive with the members, which has to stay open.
+        names: Names of the members there, and their names here.
+        read: Content of members that were read before, in case the file changes. Defaults to none.
     """
 
     def __init__(
         self, archive: zipfile.ZipFile, names: Mapping[str, str], read: Mapping[str, bytes] | None = None
     ) -> None:
         self._archive = archive
-        # Bytes, or the name of a member whose content stands here; and where each of them begins.
+        # Bytes, or the name of a member for its content; and where each of them starts.
         self._parts: list[bytes | str] = []
         self._starts = [0]
         self._position = 0
         self._member: IO[bytes] | None = None
-        # Kept, since torch's reader hides it behind an error of its own.
+        # Kept, because torch's reader replaces it by another error.
         self.damage: zipfile.BadZipFile | None = None
         self._read = dict(read or {})
         self._lay_out({new_name.encode(): archive.getinfo(name) for name, new_name in names.items()})
@@ -77,21 +76,21 @@ class RebuiltArchive(io.RawIOBase):
         return self._position
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Go to a position and return it.
+        """Move to a position and return it.
 
         Args:
             offset: The position.
-            whence: What it counts from, as in ``io.IOBase.seek``. Defaults to the start.
+            whence: Reference point, as in ``io.IOBase.seek``. Defaults to the start.
         """
         base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._starts[-1]}[whence]
         self._position = max(0, base + offset)
         return self._position
 
     def readinto(self, buffer: Any) -> int:
-        """Fill a buffer, or what the rest of the archive fills of it, and return the number of bytes.
+        """Read into a buffer until it is full or the archive ends, and return the number of bytes.
 
         Args:
-            buffer: Where to.
+            buffer: The buffer.
         """
         filled = 0
         while filled < len(buffer) and self._position < self._starts[-1]:
@@ -105,7 +104,7 @@ class RebuiltArchive(io.RawIOBase):
         return filled
 
     def _read_part(self, size: int) -> bytes:
-        """Return up to ``size`` bytes of the part at the position, and go behind them."""
+        """Return up to ``size`` bytes of the part at the position, and move past them."""
         number = bisect_right(self._starts, self._position) - 1
         part, offset = self._parts[number], self._position - self._starts[number]
         size = min(size, self._starts[number + 1] - self._position)
@@ -119,10 +118,10 @@ class RebuiltArchive(io.RawIOBase):
         if self._member.name == name and self._member.tell() == offset:
             content = self._member.read(size)
         else:
-            # The search for the end record, which reads the last few kilobytes.
+            # The search for the end record reads the last few kilobytes.
             with self._archive.open(name) as member:
                 member.seek(offset)
                 content = member.read(size)
         if len(content) < size:
-            raise zipfile.BadZipFile(f'{name} was cut short')
+            raise zipfile.BadZipFile(f'{name} is truncated')
         return content

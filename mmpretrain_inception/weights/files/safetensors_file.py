@@ -1,4 +1,4 @@
-"""Read ``.safetensors``, which can hold nothing but tensors and strings."""
+"""Read ``.safetensors`` files, which hold only tensors and strings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mmpretrain_inception.errors import InputError
 
 # Eight bytes with the length of a JSON header, the header, then the numbers.
 _LENGTH = 8
-# Inception V3 has a header of 60 kB. The library allows 100 MB, which takes gigabytes of memory.
+# The header of Inception V3 has 60 kB. The library allows 100 MB, which takes gigabytes of memory.
 _MAX_HEADER = 2**23
 
 
@@ -28,12 +28,12 @@ def read_safetensors(file: BinaryIO, origin: str) -> dict[str, Any]:
     content = file.read()
     length = int.from_bytes(content[:_LENGTH], 'little')
     if length > _MAX_HEADER:
-        raise InputError(f'{origin} is damaged or no safetensors file: it declares a header of {length:,} bytes')
+        raise InputError(f'{origin} is damaged or not a safetensors file: it declares a header of {length:,} bytes')
     try:
         tensors = load(content)
         meta = json.loads(content[_LENGTH : _LENGTH + length]).get('__metadata__', {})
-    # The library has errors of its own, and torch others.
+    # The library and torch raise different errors.
     except Exception as error:
         text = ' '.join(str(error).split())[:160]
-        raise InputError(f'{origin} is damaged, was cut short or is no safetensors file ({text})') from error
+        raise InputError(f'{origin} is damaged, truncated, or not a safetensors file ({text})') from error
     return dict(state_dict=tensors, meta=meta)

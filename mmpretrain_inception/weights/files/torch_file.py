@@ -1,4 +1,4 @@
-"""Read what ``torch.save`` wrote, through torch's restricted unpickler."""
+"""Read files of ``torch.save`` with torch's restricted unpickler."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from mmpretrain_inception.weights.files.content import Inert, check_content
 from mmpretrain_inception.weights.files.pickle_scan import ExcessiveError, Name, scan_pickle
 from mmpretrain_inception.weights.files.rebuilt import RebuiltArchive
 
-# Of all that torch's restricted unpickler allows, the part that state dicts, optimizers and schedulers are made of.
-# The rest, tensor classes and subclasses above all, allocates what a file asks for or runs their constructors.
+# What state dicts, optimizers and schedulers need of everything that torch's restricted unpickler allows. The rest,
+# mainly classes of tensors, allocates any size that a file asks for, or runs constructors.
 _PLAIN = frozenset(
     (
         *('collections.OrderedDict', 'collections.Counter', 'builtins.set', 'builtins.complex', '_codecs.encode'),
@@ -29,8 +29,8 @@ _PLAIN = frozenset(
         *(f'torch.{name}' for name, value in vars(torch).items() if isinstance(value, torch.dtype)),
     )
 )
-# Kinds of tensors that are no weights of this network. torch checks the invariants of sparse ones and converts those of
-# other devices, both of which take as long and as much memory as a file asks for.
+# Kinds of tensors that are not weights of this network. torch checks sparse ones and converts those of other devices,
+# which can take any time and memory that a file asks for.
 _NOT_DENSE = {
     'torch._utils._rebuild_sparse_tensor': 'sparse',
     'torch._utils._rebuild_qtensor': 'quantised',
@@ -39,8 +39,8 @@ _NOT_DENSE = {
     'torch._utils._rebuild_device_tensor_from_cpu_tensor': 'XLA or HPU',
     'torch._utils._rebuild_device_tensor_from_numpy': 'XLA or HPU',
 }
-# All that mmengine 0.10.7's Runner puts into its message hub beside tensors and plain containers, under the module
-# names of NumPy 2 and 1. Each of them is answered by Inert, ``getattr`` too: no function of the file's choice runs.
+# Everything that mmengine 0.10.7's Runner puts into its message hub besides tensors and plain containers, with the
+# module names of NumPy 2 and 1. All of them, ``getattr`` too, become Inert: no function that a file names is called.
 _RUNNER_GLOBALS = (
     'mmengine.logging.history_buffer.HistoryBuffer',
     'builtins.getattr',
@@ -52,21 +52,21 @@ _RUNNER_GLOBALS = (
 _ALLOWED = _PLAIN.union(_RUNNER_GLOBALS)
 
 _PICKLES_OF_OLD_FORMAT = 5
-# What torch.save writes into an archive, in a folder whose name is that of the file.
+# Members of an archive of torch.save, in a folder named after the file.
 _PICKLE = 'data.pkl'
 _MEMBERS = re.compile(r'data\.pkl|data/\d+|byteorder|version|\.format_version|\.storage_alignment|\.data/\w+')
 _TORCHSCRIPT = '/constants.pkl'
 
 
 def read_torch(file: BinaryIO, origin: str) -> dict[Any, Any]:
-    """Read all that a file of ``torch.save`` holds, with :class:`Inert` in the place of the Runner's objects.
+    """Read everything in a file of ``torch.save``, with :class:`Inert` in place of the Runner's objects.
 
     Args:
         file: The file, in torch's zip or its older format.
         origin: Its name, for messages.
 
     Raises:
-        InputError: If the file is damaged, needs more than tensors and plain containers, or holds no dict.
+        InputError: If the file is damaged, needs more than tensors and plain containers, or is not a dict.
     """
     is_zip, held = file.read(len(ZIP_START)) == ZIP_START, file.seek(0, os.SEEK_END)
     file.seek(0)
@@ -105,7 +105,7 @@ def _read_archive(file: BinaryIO, held: int, origin: str) -> Any:
 
 
 def _read_old_file(file: BinaryIO, origin: str) -> Any:
-    # In memory, so that nobody can change it between the scan and the unpickler.
+    # In memory, so that it cannot change between the scan and the unpickler.
     stream = io.BytesIO(file.read())
     for _ in range(_PICKLES_OF_OLD_FORMAT):
         _check_pickle(stream, origin)
@@ -115,15 +115,15 @@ def _read_old_file(file: BinaryIO, origin: str) -> Any:
 
 def _load(stream: io.BytesIO | RebuiltArchive) -> Any:
     with _only_inert_objects(), warnings.catch_warnings():
-        warnings.simplefilter('ignore')  # about the pickle's protocol; the error says it if it matters
+        warnings.simplefilter('ignore')  # about the protocol of the pickle; if it matters, there is an error too
         return torch.load(cast('IO[bytes]', stream), map_location='cpu', weights_only=True)
 
 
 def _check_pickle(stream: BinaryIO, origin: str) -> None:
-    """Refuse a pickle that names anything but tensors and plain containers, or takes too long to build.
+    """Refuse a pickle that names anything but tensors and plain containers, or would take too long to build.
 
     Raises:
-        InputError: With what it names.
+        InputError: If it does. The message says what it names.
         ValueError: If it is damaged.
     """
     try:
@@ -131,7 +131,7 @@ def _check_pickle(stream: BinaryIO, origin: str) -> None:
             if found.name not in _ALLOWED:
                 raise InputError(_forbidden(found, origin))
     except ExcessiveError as error:
-        raise InputError(f'{origin} was not opened: its pickle has {error}, which no checkpoint has') from error
+        raise InputError(f'{origin} was not opened: its pickle has {error}, unlike any checkpoint') from error
 
 
 def _forbidden(found: Name, origin: str) -> str:
@@ -140,7 +140,7 @@ def _forbidden(found: Name, origin: str) -> str:
         return f'{origin}: expected dense tensors of numbers, but {key} is {_NOT_DENSE[found.name]}'
     return (
         f'{origin} was not opened: it needs {_printable(found.name)}, which is more than tensors and plain containers. '
-        'Nothing in it was run. If it is yours, save only the state dict'
+        'Nothing in it was executed. If it is your file, save only the state dict'
     )
 
 
@@ -150,7 +150,7 @@ def _printable(name: str) -> str:
 
 @contextmanager
 def _only_inert_objects() -> Iterator[None]:
-    # What the process has allowed elsewhere would be built for real, so it is set aside for the time of reading.
+    # Classes that the process has allowed elsewhere would be built, so they are set aside while reading.
     allowed = torch.serialization.get_safe_globals()
     torch.serialization.clear_safe_globals()
     torch.serialization.add_safe_globals([(Inert, name) for name in _RUNNER_GLOBALS])
@@ -166,4 +166,4 @@ def _refusal(origin: str, error: Exception) -> str:
     operand = re.search(r'Unsupported operand (\d+)|Unsupported class|persistent_load|unrecognized function', text)
     if operand:
         return f'{origin} was not opened: its pickle uses more than torch.save writes for a state dict ({operand[0]})'
-    return f'{origin} is damaged, was cut short or is no file of torch.save ({text[:160]})'
+    return f'{origin} is damaged, truncated, or not a file of torch.save ({text[:160]})'

@@ -1,4 +1,4 @@
-"""Write weights. A file gets its name when it is complete."""
+"""Write weights. A file gets its name only when it is complete."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from mmpretrain_inception.weights.publishers import SUFFIXES
 
 
 def write_weights(path: str | Path, tensors: Mapping[str, Tensor], meta: Mapping[str, Any] | None = None) -> None:
-    """Write a state dict as ``.pth`` or ``.safetensors``. An older file of that name is replaced at the end.
+    """Write a state dict as ``.pth`` or ``.safetensors``. An existing file is replaced at the end.
 
     Args:
         path: The file. Its suffix chooses the format.
         tensors: The state dict. A ``.pth`` keeps its order.
-        meta: Plain metadata, ``.safetensors`` keeps only strings. With metadata, a ``.pth`` holds
-            ``dict(meta=..., state_dict=...)``, as mmengine reads it. Defaults to none: the bare state dict, as most
-            publishers write it.
+        meta: Plain metadata; ``.safetensors`` keeps only strings. With metadata, a ``.pth`` file contains
+            ``dict(meta=..., state_dict=...)``, as mmengine expects. Defaults to None: the bare state dict, as from most
+            publishers.
 
     Raises:
         InputError: If the suffix is neither of the two, or the file cannot be written.
@@ -33,7 +33,7 @@ def write_weights(path: str | Path, tensors: Mapping[str, Tensor], meta: Mapping
     if writer is None:
         raise InputError(f'{path}: expected a name that ends in {" or ".join(_WRITERS)}')
     with atomic_write(path) as file:
-        # Clones do not share storage. safetensors refuses shared storage, and torch.save writes all of it for a slice.
+        # Cloned, because safetensors refuses shared storage, and torch.save would write all of it for a slice.
         writer(file, {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}, meta or {})
 
 
@@ -43,7 +43,7 @@ def _write_torch(file: BinaryIO, tensors: dict[str, Tensor], meta: Mapping[str, 
 
 def _write_safetensors(file: BinaryIO, tensors: dict[str, Tensor], meta: Mapping[str, Any]) -> None:
     strings = {key: value for key, value in meta.items() if isinstance(value, str)}
-    # 'format' is what other readers of the file look for.
+    # Other readers look for 'format'.
     file.write(save(tensors, metadata=dict(format='pt', **strings)))
 
 

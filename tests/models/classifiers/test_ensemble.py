@@ -117,7 +117,7 @@ def test_no_member():
 
 def test_members_with_another_number_of_classes():
     members = [dict(model=model_of(number)) for number in (10, 10, 7)]
-    with pytest.raises(InputError, match='the same classes, but member 1 has 10 of them and member 3 has 7'):
+    with pytest.raises(InputError, match='the same classes, got 10 in member 1 and 7 in member 3'):
         ensemble_of(*members)
 
 
@@ -127,7 +127,7 @@ def test_files_whose_classes_have_other_names(save):
         for order, classes in dict(none=None, abc=('ant', 'bee', 'cat'), acb=['ant', 'cat', 'bee']).items()
     ]
     ensemble_of(*members[:2], members[1])
-    with pytest.raises(InputError, match=r'class 1 of .*abc\.pth is bee and of .*acb\.pth it is cat'):
+    with pytest.raises(InputError, match=r'got bee as class 1 in .*abc\.pth and cat in .*acb\.pth'):
         ensemble_of(*members)
 
 
@@ -151,7 +151,7 @@ def test_a_file_of_other_classes_is_refused(save):
 @pytest.mark.parametrize('mode', ['loss', 'tensor'])
 def test_it_predicts_only(mode):
     model = ensemble_of(dict(model=model_of()))
-    with pytest.raises(InputError, match=f"predicts only, but '{mode}' was asked for"):
+    with pytest.raises(InputError, match=f"expected mode 'predict', got '{mode}'"):
         model(**batch(), mode=mode)
 
 
@@ -174,5 +174,5 @@ def test_members_of_several_labels_predict_them_by_the_average(save):
 
 def test_one_label_and_several_are_not_averaged():
     several = dict(model=dict(model_of(), head=dict(LABELS)))
-    with pytest.raises(InputError, match='all predict one label an image or all several, got both kinds'):
+    with pytest.raises(InputError, match='members for one label per image, or for several, got both kinds'):
         ensemble_of(dict(model=model_of()), several)

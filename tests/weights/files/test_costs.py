@@ -99,7 +99,7 @@ def nested(file):
     ('fill', 'message'),
     [
         (chunk_of_a_gigabyte, '40 bytes of numbers in 1 chunks of 1,073,741,824'),
-        (inflates_beyond_its_chunk, 'a chunk has another size than 4,000 bytes'),
+        (inflates_beyond_its_chunk, 'a chunk does not have 4,000 bytes'),
         (lambda file: file.create_dataset('conv2d/kernel:0', (2**26,), 'f4'), 'numbers that were never written'),
         (lambda file: file.create_dataset('conv2d/kernel:0', (2**24,), 'f4', chunks=(1,)), '16,777,216 chunks of 4'),
         (lambda file: file.create_dataset('conv2d/kernel:0', data=np.ones(9, 'f4'), scaleoffset=2), r'filters \(6,\)'),
@@ -132,8 +132,8 @@ def many_members(path):
     ('write', 'message'),
     [
         (many_members, 'its directory has .* bytes'),
-        (os.mkfifo, 'no regular file'),
-        (lambda path: path.symlink_to('/dev/zero'), 'no regular file'),
+        (os.mkfifo, 'not a regular file'),
+        (lambda path: path.symlink_to('/dev/zero'), 'not a regular file'),
         (lambda path: os.truncate(os.open(path, os.O_CREAT | os.O_WRONLY), 5 * 2**30), 'expected a file of at most'),
     ],
 )
@@ -147,7 +147,7 @@ def test_a_flipped_bit_is_found(tmp_path):
     content = bytearray((tmp_path / 'a.pth').read_bytes())
     content[content.index(struct.pack('<f', 1) * 100) + 50] ^= 1
     (tmp_path / 'a.pth').write_bytes(content)
-    with pytest.raises(InputError, match=r'is damaged or was cut short \(Bad CRC-32'):
+    with pytest.raises(InputError, match=r'is damaged or truncated \(Bad CRC-32'):
         open_weights(tmp_path / 'a.pth')
 
 

@@ -1,4 +1,4 @@
-"""Inception V3: its names, its publishers' names, and the folding of its input range."""
+"""Inception V3: our names, those of publishers, and the folding of the input range."""
 
 from mmpretrain_inception.weights.families.family import Family
 from mmpretrain_inception.weights.families.inception_v3.fid import FID_META, check_fid, is_fid

@@ -1,4 +1,4 @@
-"""The network of 2015, by which FID is computed: how its weights are recognised, and which models can take them."""
+"""FID's network of 2015: how its weights are recognised, and which models can use them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.weights.families.family import Weights
 from mmpretrain_inception.weights.families.inception_v3.names import AUX_PREFIX
 
-# What a converted file says in its metadata.
+# Metadata of a converted file.
 FID_META = dict(network='fid')
 _CLASSES = 1008
 # pytorch-fid and torch-fidelity publish the same file under names that contain this date.
@@ -18,11 +18,10 @@ _FILE_NAME = 'inception-2015-12-05'
 
 
 def is_fid(weights: Weights) -> bool:
-    """Return whether these are the weights that FID is computed with.
+    """Return whether these are the weights of FID's network.
 
-    The published file has torchvision's names, 1008 classes and no auxiliary classifier, and its counters of batches
-    are zero or absent, because it was never trained in PyTorch. A network of one's own with 1008 classes has counted
-    its batches.
+    The published file has torchvision's names, 1008 classes and no auxiliary classifier. Its batch counters are zero or
+    missing, because it was not trained in PyTorch. Your own network with 1008 classes has counted its batches.
     """
     if weights.meta.get('network') == FID_META['network'] or weights.scheme == 'pytorch-fid':
         return True
@@ -36,22 +35,22 @@ def is_fid(weights: Weights) -> bool:
 
 
 def check_fid(origin: str, model: nn.Module) -> None:
-    """Refuse FID's weights for a model that does not pool as FID's network does.
+    """Refuse FID's weights for a model whose pooling differs from that of FID's network.
 
     Args:
         origin: The file, for the message.
-        model: The model, with the backbone anywhere in it.
+        model: A model that contains the backbone.
 
     Raises:
-        InputError: If it does not.
+        InputError: If the pooling differs.
     """
     average, last = (_pool(model, block) for block in ('Mixed_5b', 'Mixed_7c'))
-    # A backbone that ends before one of the blocks has nothing to contradict there.
+    # A backbone may end before one of the blocks.
     if (average is None or not average.count_include_pad) and (last is None or isinstance(last, nn.MaxPool2d)):
         return
     raise InputError(
-        f'{origin} holds the weights that FID uses (the network of 2015 with 1008 classes), which give the published '
-        "features only with backbone=dict(count_include_pad=False, last_pool='max')"
+        f"{origin} has the weights of FID's network of 2015, which pools differently; "
+        "set model.backbone.count_include_pad=False and model.backbone.last_pool='max'"
     )
 
 

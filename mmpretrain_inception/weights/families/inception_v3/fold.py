@@ -1,4 +1,4 @@
-"""Move the input's normalisation into the first layer."""
+"""Fold the normalisation of the input into the first layer."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def fold_input_range(
 ) -> dict[str, Tensor]:
     """Make a network that was trained on [-1, 1] take ImageNet-normalised images, with the same results.
 
-    With y the new input, the old one is ``a * y + b`` channel by channel. The kernel takes up ``a``. What ``b`` adds to
-    the convolution is the same at every pixel, since ``Conv2d_1a_3x3`` pads nothing, and leaves with the mean that the
-    batch norm subtracts. Computed in float64 and rounded once.
+    With y the new input, the old one is ``a * y + b`` in each channel. The kernel is multiplied by ``a``. What ``b``
+    adds to the convolution is the same at every pixel, because ``Conv2d_1a_3x3`` has no padding, so it is subtracted
+    from the running mean of the batch norm. Computed in float64 and rounded once.
 
     Args:
         tensors: A state dict under our names.
@@ -36,14 +36,14 @@ def fold_input_range(
         trained_std: Deviation in training. Defaults to 0.5, which with that mean gives [-1, 1].
 
     Returns:
-        The state dict with another first kernel and another first running mean.
+        The state dict with a new first kernel and a new first running mean.
 
     Raises:
-        InputError: If the first layer is not there.
+        InputError: If the weights have no first layer.
     """
     for name in (_KERNEL, _MEAN):
         if name not in tensors:
-            raise InputError(f'the input range is folded into {name}, but the weights have no such parameter')
+            raise InputError(f'cannot fold the input range: expected a parameter {name}, got none')
     kernel = tensors[_KERNEL].double()
     scale = torch.tensor(std, dtype=torch.float64) / trained_std
     offset = (torch.tensor(mean, dtype=torch.float64) - trained_mean) / trained_std

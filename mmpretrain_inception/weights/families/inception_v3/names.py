@@ -1,8 +1,8 @@
 """The names of Inception V3's parameters, as data.
 
 ``CONVOLUTIONS`` lists the 94 units of convolution and batch norm in the order in which torchvision, Keras and this
-package construct them. Keras numbers its layers in that order (``conv2d``, ``conv2d_1``, ...), so its names say no more
-than a position in this tuple.
+package construct them. Keras numbers its layers in that order (``conv2d``, ``conv2d_1``, ...), so its names only give a
+position in this tuple.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ OURS = (
     *(f'{AUX_PREFIX}{name}' for name in AUX),
 )
 
-# Names that options of the network add: the 7x7 stem, an auxiliary classifier without batch norm in its last
+# Further names, from options of the network: the 7x7 stem, an auxiliary classifier without batch norm in its last
 # convolution, and the biases of the deploy form.
 _STEM_7X7 = 'Conv2d_1a_7x7'
 VARIANTS = (
@@ -86,10 +86,10 @@ VARIANTS = (
     *(f'backbone.{convolution}.conv.bias' for convolution in (_STEM_7X7, *CONVOLUTIONS)),
 )
 
-# All layers of the backbone, in the order of the call; a model has one of the two stems.
+# All layers of the backbone, in call order; a model has one of the two stems.
 LAYERS = (_STEM_7X7, *STEM, *BLOCKS)
 
-# The first layer's kernel, whose second axis is the image's channels.
+# Kernel of the first layer; its second axis is the channels of the image.
 INPUT_KERNELS = (f'backbone.{STEM[0]}.conv.weight', f'backbone.{_STEM_7X7}.conv.weight')
 
 

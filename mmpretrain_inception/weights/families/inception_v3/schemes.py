@@ -7,7 +7,7 @@ from mmpretrain_inception.weights.families.inception_v3.names import AUX_PREFIX,
 
 _CLASSIFIERS = (('fc.', 'head.fc.'), ('AuxLogits.', AUX_PREFIX))
 
-# pytorch-fid keeps the layers between its features in sequences, where pools take up positions too.
+# pytorch-fid groups the layers in sequences, in which pools count as positions.
 _FID_BLOCKS = (
     ('Conv2d_1a_3x3', 'Conv2d_2a_3x3', 'Conv2d_2b_3x3'),
     ('Conv2d_3b_1x1', 'Conv2d_4a_3x3'),
@@ -22,13 +22,13 @@ _KERAS_PARTS = (
     ('batch_normalization', 'moving_mean', 'bn.running_mean'),
     ('batch_normalization', 'moving_variance', 'bn.running_var'),
 )
-# Where the layers of a file are numbered as they were constructed, and where by their depth in the graph.
+# A file numbers the layers in the order of construction, or by their depth in the graph.
 _KERAS_PLACES = (
     *((f'{position}', name) for position, name in enumerate(CONVOLUTIONS)),
     *((f'depth.{depth}', CONVOLUTIONS[position]) for depth, position in enumerate(keras_depth_order())),
 )
 
-# Where two schemes explain a file equally well, the earlier one counts.
+# If two schemes explain a file equally well, the first one is used.
 SCHEMES: dict[str, Scheme] = {
     scheme.name: scheme
     for scheme in (
