@@ -21,8 +21,8 @@ def is_config(code):
 
 
 @pytest.fixture
-def publishers_file(tmp_path, monkeypatch):
-    """The file of torchvision that the documents name, with random weights."""
+def users_folder(image_folder, tmp_path, monkeypatch):
+    """Where a reader would be: with ``images`` and the file of torchvision that the documents name (random weights)."""
     monkeypatch.chdir(tmp_path)
     torch.manual_seed(0)
     weights = inception_v3(weights=None, init_weights=False).state_dict()
@@ -37,7 +37,7 @@ def test_there_are_snippets():
 
 @pytest.mark.slow
 @pytest.mark.parametrize('code', BLOCKS)
-def test_a_snippet_runs(code, tmp_path, publishers_file):
+def test_a_snippet_runs(code, tmp_path, users_folder):
     if not is_config(code):
         exec(compile(code, 'document', 'exec'), {})
         return

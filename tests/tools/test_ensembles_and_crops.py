@@ -126,7 +126,7 @@ def test_listed_images_are_left_out(tool, folder):
     [
         ((DIGITS,), 2, 'expected a checkpoint after the config'),
         (('ensemble.py', '0.pth'), 2, 'its ensemble has 2 members'),
-        ((DIGITS, '0.pth', 'other.pth'), 1, '0.pth and 7 in '),
+        ((DIGITS, '0.pth', 'other.pth'), 1, 'got 1 as class 1 in {folder}/0.pth and 7 in {folder}/other.pth'),
         ((DIGITS, '0.pth', 'absent.pth'), 1, 'absent.pth'),
         ((DIGITS, '0.pth', 'short.pth'), 1, 'short.pth does not fill the model'),
     ],
@@ -141,5 +141,5 @@ def test_ensembles_that_cannot_be(tool, folder, arguments, status, message):
     assert result.returncode == status
     assert 'Traceback' not in result.stderr
     error = result.stderr[result.stderr.index('error: ') :]
-    assert message in error
+    assert message.format(folder=folder) in error
     assert len(error.strip().splitlines()) == 1
