@@ -101,7 +101,11 @@ def test_an_exported_file_is_evaluated_as_the_checkpoint_is(command, folder, sco
     ('arguments', 'status', 'message'),
     [
         (('c.pth', '--to', 'onnx', '--out', 'm.xml'), 2, '--out m.xml: expected a file ending in .onnx for onnx'),
-        (('c.pth', '--to', 'torch', '--out', 'm.pt2', '--calibration', '0'), 2, '--calibration: expected a number of images, got 0'),
+        (
+            ('c.pth', '--to', 'torch', '--out', 'm.pt2', '--calibration', '0'),
+            2,
+            '--calibration: expected a number of images, got 0',
+        ),
         (('c.pth', '--to', 'torch', '--out', 'm.pt2', '--precision', 'int8'), 2, 'torch does not support int8'),
         (('absent.pth', '--to', 'torch', '--out', 'm.pt2'), 1, 'absent.pth'),
     ],
