@@ -6,6 +6,7 @@ import re
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 from mmengine.registry import build_functions, registry
 from mmengine.runner import _flexible_runner, runner
@@ -27,9 +28,9 @@ _UNEXPECTED = re.compile(r"got an unexpected keyword argument '(\w+)'")
 def settings_explained(options: ConfigOptions) -> Iterator[None]:
     """Report a setting that nothing can be built from, in one line.
 
-    These are errors that a registry raises itself, such as for a type that nobody registered; an argument that a class
-    does not take, if the user set it; and an optional library that is not installed. What else is raised inside a class
-    that is being built, or anywhere, keeps its traceback.
+    These are errors that a registry raises itself, such as for a type that nobody registered; an argument or a value
+    that a class does not take, if the user set it; and an optional library that is not installed. What else is raised
+    inside a class that is being built, or anywhere, keeps its traceback.
 
     Args:
         options: The config file, for the message, and what the user set in it.
@@ -46,13 +47,33 @@ def settings_explained(options: ConfigOptions) -> Iterator[None]:
         if (error.name or '').startswith(_PACKAGE):
             raise
         raise InputError(f'{name}: a setting needs a library that is not installed: {_in_one_line(error)}') from error
-    except (KeyError, TypeError) as error:
+    except (AssertionError, AttributeError, KeyError, TypeError, ValueError) as error:
+        refused = _refused_option(error, options)
+        if refused:
+            raise InputError(f'{name}: {refused} does not fit: {_in_one_line(error)}') from error
         if not _is_about_config(error, options):
             raise
         raise InputError(f'{name}: a setting does not fit: {_in_one_line(error)}') from error
 
 
+def _refused_option(error: Exception, options: ConfigOptions) -> str | None:
+    """Return the option of the user that the innermost object to be built was given when it raised an error."""
+    frames = [frame.f_locals for frame, _ in traceback.walk_tb(error.__traceback__) if _builds(frame)]
+    arguments = frames[-1]['args'] if frames else {}
+    for key, value in (options.cfg_options or {}).items():
+        name = key.rpartition('.')[2]
+        if name in arguments and type(arguments[name]) is type(value) and arguments[name] == value:
+            return f'{key}={value}'
+    return None
+
+
+def _builds(frame: FrameType) -> bool:
+    return frame.f_code.co_filename == build_functions.__file__ and isinstance(frame.f_locals.get('args'), dict)
+
+
 def _is_about_config(error: Exception, options: ConfigOptions) -> bool:
+    if not isinstance(error, (KeyError, TypeError)):
+        return False
     unexpected = _UNEXPECTED.search(str(error))
     if unexpected and any(unexpected[1] in key.split('.') for key in options.cfg_options or ()):
         return True

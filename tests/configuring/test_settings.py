@@ -2,7 +2,7 @@ import sys
 
 import pytest
 from mmengine.config import Config
-from mmengine.registry import HOOKS, METRICS, RUNNERS, VISUALIZERS
+from mmengine.registry import HOOKS, METRICS, PARAM_SCHEDULERS, RUNNERS, VISUALIZERS
 from torch import nn
 
 from mmpretrain_inception.configuring.options import ConfigOptions
@@ -48,6 +48,50 @@ def test_a_library_that_is_not_installed_is_named(monkeypatch):
 def test_what_a_class_raises_keeps_its_traceback(kind):
     with pytest.raises(kind, match='a bug'), settings_explained(OPTIONS):
         HOOKS.build(dict(type=Faulty, kind=kind))
+
+
+class Momentum:
+    def __init__(self, momentum):
+        if momentum > 1:
+            raise ValueError('momentum must be\nbelow 1')
+
+
+@pytest.mark.parametrize(
+    ('registry', 'part', 'option', 'message'),
+    [
+        (
+            METRICS,
+            dict(type='DumpResults'),
+            {'metrics.0.out_file_path': 'a.txt'},
+            'metrics.0.out_file_path=a.txt does not fit',
+        ),
+        (
+            HOOKS,
+            dict(type=Momentum),
+            {'hooks.0.momentum': 5},
+            'hooks.0.momentum=5 does not fit: momentum must be below 1',
+        ),
+        (HOOKS, dict(type='EMAHook'), {'hooks.0.begin_iter': -1}, 'begin_iter=-1 does not fit: `begin_iter` must'),
+        (
+            PARAM_SCHEDULERS,
+            dict(type='StepLR', optimizer=None, step_size=1),
+            {'param_scheduler.0.end': -1},
+            'end=-1 does',
+        ),
+    ],
+)
+def test_a_value_of_the_users_that_a_class_refuses_is_named(registry, part, option, message):
+    ((key, value),) = option.items()
+    with pytest.raises(InputError) as error, settings_explained(ConfigOptions('c.py', option)):
+        registry.build({**part, key.rpartition('.')[2]: value})
+    assert message in str(error.value)
+    assert '\n' not in str(error.value)
+
+
+def test_a_value_that_the_user_did_not_set_keeps_its_traceback():
+    options = ConfigOptions('c.py', {'hooks.0.momentum': 0.5, 'hooks.1.interval': 5})
+    with pytest.raises(ValueError, match='below 1'), settings_explained(options):
+        HOOKS.build(dict(type=Momentum, momentum=5))
 
 
 @pytest.mark.parametrize('name', ['mmpretrain_inception.absent', 'mmpretrain_inception'])

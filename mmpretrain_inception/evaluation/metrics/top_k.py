@@ -9,7 +9,7 @@ import torch
 from mmpretrain.evaluation.metrics import Accuracy
 from torch import Tensor
 
-from mmpretrain_inception.models.heads.ranks import clamp_topk
+from mmpretrain_inception.models.heads.ranks import as_ranks, clamp_topk
 from mmpretrain_inception.registry import METRICS
 
 
@@ -26,6 +26,9 @@ class TopKAccuracy(Accuracy):
         thrs: Predictions with a score up to this threshold count as wrong. Defaults to None: only the rank decides,
             even if a score is rounded to 0. mmpretrain's default is 0.
         **kwargs: As in mmpretrain.
+
+    Raises:
+        InputError: If a rank is no whole number of at least 1.
     """
 
     def __init__(
@@ -34,7 +37,7 @@ class TopKAccuracy(Accuracy):
         thrs: float | Sequence[float | None] | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(topk=topk, thrs=thrs, **kwargs)
+        super().__init__(topk=as_ranks(topk), thrs=thrs, **kwargs)
 
     def compute_metrics(self, results: list[dict[str, Any]]) -> dict[str, float]:
         """Compute the accuracies in percent.

@@ -8,6 +8,23 @@ from functools import cache
 
 from mmengine.logging import print_log
 
+from mmpretrain_inception.errors import InputError
+
+
+def as_ranks(topk: int | Sequence[int]) -> tuple[int, ...]:
+    """Return the ranks of top-k accuracies as a tuple.
+
+    Args:
+        topk: One rank or several.
+
+    Raises:
+        InputError: If one is no whole number of at least 1, or there is none.
+    """
+    ranks = tuple(topk) if isinstance(topk, Sequence) and not isinstance(topk, str) else (topk,)
+    if not ranks or any(type(k) is not int or k < 1 for k in ranks):
+        raise InputError(f'topk: expected whole numbers of at least 1, got {topk!r}')
+    return ranks
+
 
 def clamp_topk(topk: int | Sequence[int], num_classes: int) -> tuple[int, ...]:
     """Clamp ranks to the number of classes, and warn once about those that were too large.
@@ -18,8 +35,11 @@ def clamp_topk(topk: int | Sequence[int], num_classes: int) -> tuple[int, ...]:
 
     Returns:
         The clamped ranks without duplicates, in the same order.
+
+    Raises:
+        InputError: As :func:`as_ranks`.
     """
-    return _clamp((topk,) if isinstance(topk, int) else tuple(topk), num_classes)
+    return _clamp(as_ranks(topk), num_classes)
 
 
 # The cache makes the head, the validation metric and the test metric warn only once together.

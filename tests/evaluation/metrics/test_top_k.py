@@ -6,6 +6,7 @@ from mmpretrain.registry import METRICS
 from mmpretrain.structures import DataSample
 
 from mmpretrain_inception import InceptionHead
+from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.evaluation import TopKAccuracy
 from mmpretrain_inception.models.heads.ranks import clamp_topk
 
@@ -33,6 +34,13 @@ def metric_at(topk):
 def test_ranks_beyond_the_classes_become_their_number(warnings_logged, topk, num_classes, expected):
     assert clamp_topk(topk, num_classes) == expected
     assert len(warnings_logged) == (max(torch.tensor(topk).view(-1).tolist()) > num_classes)
+
+
+@pytest.mark.parametrize('topk', ['abc', '5', 0, -1, 1.5, (), (1, 'b'), (1, 0), True])
+@pytest.mark.parametrize('build', [metric_at, lambda topk: InceptionHead(num_classes=3, in_channels=8, topk=topk)])
+def test_ranks_that_are_no_whole_numbers_are_refused(build, topk):
+    with pytest.raises(InputError, match='topk: expected whole numbers of at least 1, got'):
+        build(topk)
 
 
 def test_head_and_metrics_warn_once_between_them(warnings_logged, labelled):
