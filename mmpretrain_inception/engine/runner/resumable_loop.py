@@ -106,6 +106,9 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
             hub.update_info(BATCHES_DONE, 0)
         for name, value in layout.items():
             hub.update_info(name, value)
+        # Batches of an epoch that started anew are counted twice. The log derives the remaining time from this sum.
+        batches_left = (self._max_epochs - self._epoch) * len(self.dataloader) - hub.runtime_info.get(BATCHES_DONE, 0)
+        self._max_iters = self._iter + batches_left
 
     def _validate_if_due(self) -> None:
         self._decide_current_val_interval()

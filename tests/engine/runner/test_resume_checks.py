@@ -239,7 +239,7 @@ def test_an_epoch_with_other_batches_starts_anew_also_if_their_number_is_the_sam
     change(resumed._train_dataloader)
     resumed.train()
     assert message in logged(tmp_path)
-    assert resumed.iter == 3 + len(resumed.train_dataloader)
+    assert resumed.iter == resumed.max_iters == 3 + len(resumed.train_dataloader)
 
 
 def test_a_checkpoint_of_an_earlier_version_resumes_within_its_epoch(tmp_path):
@@ -252,7 +252,7 @@ def test_a_checkpoint_of_an_earlier_version_resumes_within_its_epoch(tmp_path):
     torch.save(content, path)
     resumed = build(tmp_path, resume=True, by_epoch=False)
     resumed.train()
-    assert resumed.iter == 15
+    assert resumed.iter == resumed.max_iters == 15
     assert 'starts anew' not in logged(tmp_path)
 
 
