@@ -33,6 +33,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main() -> None:
     """Decode all files, print the broken ones and a summary, and write the report."""
+    if args.out:
+        check_output_file(args.out, '--out')
     sources = [source for name in args.sources for source in sources_of(name)]
     broken = []
     for source in sources:
@@ -68,6 +70,7 @@ if __name__ == '__main__':
 
     from mmpretrain_inception.apis import DataOptions, dataset_sources
     from mmpretrain_inception.cli import run_tool
+    from mmpretrain_inception.configuring.checks import check_output_file
     from mmpretrain_inception.datasets.verify import (
         Source,
         find_broken,

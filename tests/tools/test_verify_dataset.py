@@ -47,15 +47,18 @@ def test_broken_files_of_a_config_are_named_and_reported(tool, image_folder, tmp
     ('arguments', 'status', 'message'),
     [
         (['nowhere'], 2, 'nowhere: expected a config file'),
-        (['.'], 1, r'\.: expected images \(.*\), found none'),
+        (['empty'], 1, r'empty: expected images \(.*\), found none'),
         (['.', '--out', 'r.csv'], 2, 'expected a file ending in .json or .txt'),
+        (['.', '--out', 'images/train/ant/0.jpg/r.json'], 1, 'expected a folder, but .*0.jpg is not one'),
         (['.', '--workers', '0'], 2, 'expected a number of at least 1, got 0'),
         ([FOLDER], 2, 'needs --data DIR'),
     ],
 )
-def test_wrong_calls(tool, arguments, status, message):
+def test_wrong_calls(tool, image_folder, arguments, status, message):
+    (image_folder.parent / 'empty').mkdir()
     result = tool('verify_dataset.py', *arguments)
     assert result.returncode == status
+    assert 'checked' not in result.stdout
     assert re.search(message, result.stderr)
     assert 'Traceback' not in result.stderr
 
