@@ -123,12 +123,14 @@ class Contract:
             raise InputError(f'{origin}: expected a file written by tools/export.py, got one without an input contract')
         try:
             document = json.loads(text)
-            version = document.pop('version')
+            if not isinstance(document, dict) or 'version' not in document:
+                raise InputError('expected an object with a version')
+            version = document['version']
             known = {field.name for field in fields(cls)}
             values = {name: _plain(value) for name, value in document.items() if name in known}
             if version == _VERSION:
                 return cls(**values)
-        except (InputError, ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
+        except (InputError, ValueError, TypeError, RecursionError) as error:
             raise InputError(f'{origin}: its input contract is damaged: {error}') from error
         raise InputError(f'{origin}: expected an input contract of version {_VERSION}, got {version}; export it again')
 
