@@ -44,6 +44,24 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     add_config_options(parser)
 
 
+def add_amp_option(parser: argparse.ArgumentParser, verb: str) -> None:
+    """Add the option for mixed precision.
+
+    Args:
+        parser: The parser.
+        verb: What the tool does, for the help.
+    """
+    parser.add_argument(
+        '--amp',
+        nargs='?',
+        choices=['force'],
+        const=True,
+        default=False,
+        help=f'{verb} in mixed precision: bfloat16, or float16 on GPUs without it; CPUs that only emulate bfloat16 '
+        'stay in float32, except with --amp force',
+    )
+
+
 def add_config_options(parser: argparse.ArgumentParser) -> None:
     """Add the option that changes single settings of the config."""
     parser.add_argument(

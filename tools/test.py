@@ -2,7 +2,7 @@
 
 import argparse
 
-from arguments import add_run_arguments, parse
+from arguments import add_amp_option, add_run_arguments, parse
 from huge_pages import use_huge_pages
 
 # What mmengine can write.
@@ -24,7 +24,7 @@ def build_parser() -> argparse.ArgumentParser:
         '--out', metavar='FILE', help='write the results to FILE: predictions as .pkl, metrics as .json, .yaml or .pkl'
     )
     parser.add_argument('--out-item', choices=['metrics', 'pred'], help='what --out writes; default: pred')
-    parser.add_argument('--amp', action='store_true', help='evaluate in mixed precision')
+    add_amp_option(parser, 'evaluate')
     parser.add_argument(
         '--deploy', action='store_true', help='fold batch norm into the convolutions first, by switch_to_deploy'
     )

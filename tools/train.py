@@ -2,7 +2,7 @@
 
 import argparse
 
-from arguments import add_run_arguments, parse
+from arguments import add_amp_option, add_run_arguments, parse
 from huge_pages import use_huge_pages
 
 
@@ -17,9 +17,7 @@ def build_parser() -> argparse.ArgumentParser:
         metavar='CHECKPOINT',
         help='resume from this checkpoint, or without a value from the newest one in the work directory',
     )
-    parser.add_argument(
-        '--amp', action='store_true', help='train in mixed precision: bfloat16, or float16 on GPUs without it'
-    )
+    add_amp_option(parser, 'train')
     parser.add_argument('--no-validate', action='store_true', help='do not evaluate during training')
     parser.add_argument(
         '--auto-scale-lr',

@@ -145,6 +145,32 @@ def check_shown(options: TestOptions, cfg: Config) -> None:
         raise UsageError(f'{options.config}: --show and --show-dir need default_hooks.visualization in the config')
 
 
+def remark_on_precision(amp: bool | str, precision: str) -> Iterator[str]:
+    """Say that mixed precision was asked for, and why the run stays in float32.
+
+    Args:
+        amp: The option.
+        precision: What the run computes in.
+    """
+    if amp and precision == 'fp32':
+        yield (
+            '--amp has no effect: this processor only emulates bfloat16, slower than float32; '
+            'the run stays in float32 (--amp force insists)'
+        )
+
+
+def remark_on_bf16_file(path: str, precision: str, native: bool) -> Iterator[str]:
+    """Say that an exported file computes in bfloat16, which is slow on this processor.
+
+    Args:
+        path: The file.
+        precision: What it computes in.
+        native: Whether this processor computes in bfloat16.
+    """
+    if precision == 'bf16' and not native:
+        yield f'{path} is in bf16, which this processor only emulates: it is slower here than a file in fp32'
+
+
 def remark_on_schedule(cfg: Config) -> Iterator[str]:
     """Say that the learning rate's schedule is longer than the training, so that its end is never reached."""
     epochs = get_at(cfg, 'train_cfg.max_epochs')

@@ -23,7 +23,7 @@ _COMPARED: dict[str, Callable[[Contract], Any]] = {
 }
 
 
-def check_contract(path: str, cfg: Config, num_classes: int | None, classes: Sequence[str] | None = None) -> None:
+def check_contract(path: str, cfg: Config, num_classes: int | None, classes: Sequence[str] | None = None) -> Contract:
     """Check that an exported file takes the images and has the classes of a config.
 
     Args:
@@ -31,6 +31,9 @@ def check_contract(path: str, cfg: Config, num_classes: int | None, classes: Seq
         cfg: The config that it is tested with.
         num_classes: Number of classes of the run. None: the config leaves it open.
         classes: Their names. Defaults to None: those of the config's test dataset.
+
+    Returns:
+        The file's contract.
 
     Raises:
         InputError: If the file cannot be read, or is of a network that takes other images or has other classes.
@@ -45,6 +48,7 @@ def check_contract(path: str, cfg: Config, num_classes: int | None, classes: Seq
             )
     _check_scores(contract, expected, path)
     _check_names(contract, classes or classes_of_dataset(cfg), path)
+    return contract
 
 
 def _check_scores(contract: Contract, expected: Contract, path: str) -> None:

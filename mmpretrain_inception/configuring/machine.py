@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from mmpretrain_inception.utils.cores import cores_per_process
+from mmpretrain_inception.utils.processor import has_native_bf16
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,7 @@ class Machine:
 
     Attributes:
         cuda: Whether there is a GPU.
-        bf16: Whether bfloat16 can be computed in.
+        bf16: Whether it computes in bfloat16. Otherwise PyTorch emulates it, slower than float32.
         cores: CPU cores for each process of the run.
     """
 
@@ -27,4 +28,5 @@ class Machine:
     def here(cls) -> Machine:
         """Describe the machine that this process runs on."""
         cuda = torch.cuda.is_available()
-        return cls(cuda=cuda, bf16=not cuda or torch.cuda.is_bf16_supported(), cores=cores_per_process())
+        bf16 = torch.cuda.is_bf16_supported(including_emulation=False) if cuda else has_native_bf16()
+        return cls(cuda=cuda, bf16=bf16, cores=cores_per_process())

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from mmpretrain_inception.deploy.table import Precision
 
@@ -58,7 +58,8 @@ class TrainOptions(RunOptions):
 
     Attributes:
         resume: ``'auto'`` for the newest checkpoint of the work directory, or a file. Defaults to None: a new run.
-        amp: Whether to train in mixed precision.
+        amp: Whether to train in mixed precision. On a CPU that only emulates bfloat16 the run stays in float32, unless
+            this is ``'force'``.
         no_validate: Whether to leave out validation.
         auto_scale_lr: Whether to scale the learning rate by the images per step over
             ``auto_scale_lr.base_batch_size``.
@@ -66,7 +67,7 @@ class TrainOptions(RunOptions):
     """
 
     resume: str | None = None
-    amp: bool = False
+    amp: bool | Literal['force'] = False
     no_validate: bool = False
     auto_scale_lr: bool = False
     no_persistent_workers: bool = False
@@ -79,7 +80,7 @@ class TestOptions(RunOptions):
     Attributes:
         checkpoints: Files or addresses; the scores of several are averaged. Empty where the config declares an
             ensemble.
-        amp: Whether to evaluate in mixed precision.
+        amp: Whether to evaluate in mixed precision, as in :class:`TrainOptions`.
         deploy: Whether to fold batch norm into the convolutions first.
         skip_broken: Whether to leave out and count images that cannot be decoded. Defaults to False: the first one
             ends the test.
@@ -96,7 +97,7 @@ class TestOptions(RunOptions):
     __test__: ClassVar[bool] = False
 
     checkpoints: tuple[str, ...] = field(default=())
-    amp: bool = False
+    amp: bool | Literal['force'] = False
     deploy: bool = False
     skip_broken: bool = False
     tta: bool = False

@@ -16,7 +16,9 @@ from mmpretrain_inception.configuring.checks import (
     check_output_folder,
     check_sharding,
     check_shown,
+    remark_on_bf16_file,
     remark_on_checkpoints,
+    remark_on_precision,
     remark_on_save_best,
     remark_on_schedule,
 )
@@ -143,6 +145,7 @@ def make_plan(options: ConfigOptions, cfg: Config, machine: Machine) -> Plan:
         phases = ('train', 'test') if options.precision == 'int8' else ('test',)
         return RunPlan(
             data=_folder(options, cfg, phases, [members[0].checkpoint]),
+            notes=tuple(remark_on_bf16_file(options.out, options.precision, machine.bf16)),
             loaders=_loader_defaults(cfg, machine),
             work_dir=_work_dir(options, cfg),
         )
@@ -165,7 +168,8 @@ def plan_training(options: TrainOptions, cfg: Config, machine: Machine) -> Train
     data = _folder(options, cfg, phases)
     work_dir = _work_dir(options, cfg)
     check_output_folder(work_dir, '--work-dir')
-    notes = [*remark_on_schedule(cfg), *remark_on_checkpoints(cfg)]
+    precision = _precision(options.amp, machine)
+    notes = [*remark_on_precision(options.amp, precision), *remark_on_schedule(cfg), *remark_on_checkpoints(cfg)]
     dropped = remark_on_save_best(cfg, options.cfg_options or {})
     if options.resume is not None:
         checkpoint = find_checkpoint(options.resume, Path(work_dir), cfg)
@@ -182,7 +186,7 @@ def plan_training(options: TrainOptions, cfg: Config, machine: Machine) -> Train
         ddp_on_cpu=launcher != 'none' and not machine.cuda,
         loaders=_loader_defaults(cfg, machine),
         pin_memory=not options.no_pin_memory,
-        precision=_mixed(machine) if options.amp else FP32,
+        precision=precision,
         validate=not options.no_validate,
         auto_scale_lr=options.auto_scale_lr,
         persistent_workers=not options.no_persistent_workers,
@@ -209,20 +213,24 @@ def plan_test(options: TestOptions, cfg: Config, machine: Machine) -> TestPlan:
     data = _folder(options, cfg, ('test',), files)
     exported = is_exported(files[0])
     ensemble = bool(declared_members(cfg)) or len(members) > 1
+    precision = _precision(options.amp, machine)
+    notes = list(remark_on_precision(options.amp, precision))
     if exported:
         classes = data.classes if data else None
-        check_contract(files[0], cfg, len(classes) if classes else num_classes_of(cfg), classes)
+        contract = check_contract(files[0], cfg, len(classes) if classes else num_classes_of(cfg), classes)
+        notes += remark_on_bf16_file(files[0], contract.precision, machine.bf16)
     elif ensemble:
         members = with_models(members, cfg, name)
     shown = dict(show=options.show, wait_time=options.wait_time, out_dir=options.show_dir, interval=options.interval)
     return TestPlan(
         data=data,
+        notes=tuple(notes),
         work_dir=work_dir,
         launcher=launcher,
         ddp_on_cpu=launcher != 'none' and not machine.cuda,
         loaders=_loader_defaults(cfg, machine),
         pin_memory=not options.no_pin_memory,
-        precision=_mixed(machine) if options.amp else FP32,
+        precision=precision,
         members=tuple(members),
         ensemble=ensemble,
         exported=exported,
@@ -258,8 +266,14 @@ def _launcher(options: RunOptions) -> str:
     return (options.cfg_options or {}).get('launcher', options.launcher)
 
 
-def _mixed(machine: Machine) -> str:
-    return BF16 if machine.bf16 else FP16
+def _precision(amp: bool | str, machine: Machine) -> str:
+    if not amp:
+        return FP32
+    if machine.bf16:
+        return BF16
+    if machine.cuda:
+        return FP16
+    return BF16 if amp == 'force' else FP32
 
 
 def _loader_defaults(cfg: Config, machine: Machine) -> dict[str, dict[str, Any]]:

@@ -9,6 +9,7 @@ from mmpretrain_inception.configuring.plan import BF16, FP16, FP32, Plan, make_p
 from mmpretrain_inception.errors import InputError, UsageError
 
 CPU = Machine(cuda=False, bf16=True, cores=2)
+AVX2 = Machine(cuda=False, bf16=False, cores=4)
 OLD_GPU = Machine(cuda=True, bf16=False, cores=64)
 
 
@@ -53,11 +54,33 @@ def test_the_work_directory_is_the_first_that_anyone_names(options, settings, ex
 
 @pytest.mark.parametrize(
     ('amp', 'machine', 'expected'),
-    [(False, CPU, FP32), (True, CPU, BF16), (True, OLD_GPU, FP16), (True, Machine(cuda=True), BF16)],
-)
+    [
+        (False, CPU, FP32), (True, CPU, BF16), (True, OLD_GPU, FP16), (True, Machine(cuda=True), BF16),
+        (False, AVX2, FP32), (True, AVX2, FP32), ('force', AVX2, BF16), ('force', CPU, BF16), ('force', OLD_GPU, FP16),
+    ],
+)  # fmt: skip
 def test_the_precision_depends_on_the_machine(amp, machine, expected):
     assert plan_training(machine, amp=amp).precision == expected
     assert plan_test('a.pth', machine=machine, amp=amp).precision == expected
+
+
+@pytest.mark.parametrize(
+    'plan', [plan_training, lambda *given, **options: plan_test('a.pth', machine=given[0], **options)]
+)
+def test_mixed_precision_that_would_be_emulated_is_left_out_in_one_line(plan):
+    note = '--amp has no effect: this processor only emulates bfloat16'
+    assert [line.startswith(note) for line in plan(AVX2, amp=True).notes] == [True]
+    for machine, amp in ((AVX2, False), (AVX2, 'force'), (CPU, True), (OLD_GPU, True)):
+        assert not plan(machine, amp=amp).notes
+
+
+@pytest.mark.parametrize(
+    ('machine', 'precision', 'said'), [(AVX2, 'bf16', True), (AVX2, 'fp32', False), (CPU, 'bf16', False)]
+)
+def test_an_export_in_bf16_says_where_it_is_slow(machine, precision, said):
+    options = ExportOptions('c.py', checkpoint='a.pth', to='torch', out='m.pt2', precision=precision)
+    notes = make_plan(options, config(), machine).notes
+    assert [line.startswith('m.pt2 is in bf16, which this processor only emulates') for line in notes] == [True] * said
 
 
 def test_loaders_get_what_the_config_leaves_open():
