@@ -1,5 +1,4 @@
 import logging
-import sys
 
 import cv2
 import numpy as np
@@ -10,7 +9,7 @@ from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope
 from mmpretrain.registry import MODELS
 from mmpretrain.structures import DataSample
-from support import REPOSITORY, run
+from support import run_tool
 
 from mmpretrain_inception.models.heads.ranks import _clamp
 
@@ -48,11 +47,7 @@ def warnings_logged():
 @pytest.fixture
 def tool(tmp_path):
     """Run a tool in a folder of its own."""
-
-    def run_tool(name, *arguments, cwd=tmp_path):
-        return run(sys.executable, REPOSITORY / 'tools' / name, *arguments, cwd=cwd)
-
-    return run_tool
+    return lambda name, *arguments, cwd=tmp_path: run_tool(name, *arguments, cwd=cwd)
 
 
 @pytest.fixture

@@ -1,9 +1,13 @@
 """What several test files use."""
 
+import functools
+import json
 import os
 import re
 import socket
 import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[1]
@@ -30,6 +34,29 @@ def run(*command, cwd, **environment):
     """Run a command as a user would and return what it printed, with its exit status."""
     environment = {**os.environ, 'OMP_NUM_THREADS': '1', **environment}
     return subprocess.run([str(part) for part in command], cwd=cwd, env=environment, capture_output=True, text=True)
+
+
+def run_tool(name, *arguments, cwd):
+    """Do as :func:`run` with one of our tools, in a process that has imported torch and mmpretrain before."""
+    command = [str(part) for part in (REPOSITORY / 'tools' / name, *arguments)]
+    server = _tool_server()
+    with tempfile.NamedTemporaryFile('r') as out, tempfile.NamedTemporaryFile('r') as err:
+        request = dict(tool=command[0], arguments=command[1:], folder=str(cwd), out=out.name, err=err.name)
+        print(json.dumps(request), file=server.stdin, flush=True)
+        status = int(server.stdout.readline())
+        return subprocess.CompletedProcess(command, status, out.read(), err.read())
+
+
+@functools.cache
+def _tool_server():
+    """Start the process; it ends with this one, which holds its standard input."""
+    return subprocess.Popen(
+        [sys.executable, REPOSITORY / 'tests' / 'tool_server.py'],
+        env={**os.environ, 'OMP_NUM_THREADS': '1'},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
 
 
 def code_blocks(document, language='python'):

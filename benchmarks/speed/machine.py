@@ -13,6 +13,8 @@ from typing import Any
 
 import torch
 
+from mmpretrain_inception.utils.processor import instruction_set, processor_name
+
 # Large enough to reach the full speed of a processor, and half a second on two cores.
 _MATRIX_SIZE = 4096
 _LIBRARIES = ('torch', 'torchvision', 'timm', 'mmengine', 'mmpretrain', 'onnxruntime', 'openvino', 'nncf')
@@ -20,7 +22,7 @@ _STATUS = Path('/proc/self/status')
 
 
 def describe_machine(device: torch.device) -> dict[str, Any]:
-    """Return the processor or GPU, the number of threads and the versions of the compared libraries."""
+    """Return the GPU or processor, the processor's instruction set, the threads and the libraries' versions."""
     versions = {}
     for library in _LIBRARIES:
         try:
@@ -28,19 +30,12 @@ def describe_machine(device: torch.device) -> dict[str, Any]:
         except metadata.PackageNotFoundError:
             continue
     return dict(
-        device=torch.cuda.get_device_name(device) if device.type == 'cuda' else _processor(),
+        device=torch.cuda.get_device_name(device) if device.type == 'cuda' else processor_name(),
+        instruction_set=instruction_set(),
         threads=torch.get_num_threads(),
         python=platform.python_version(),
         **versions,
     )
-
-
-def _processor() -> str:
-    try:
-        names = re.findall(r'^model name\s*: (.+)$', Path('/proc/cpuinfo').read_text(), re.MULTILINE)
-    except OSError:
-        names = []
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 def matrix_product(dtype: torch.dtype, device: torch.device) -> tuple[Callable[[], object], float]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.utils import ProgressBar
 
 from benchmarks.speed.machine import describe_machine, matrix_product
 from benchmarks.speed.report import Result
@@ -22,6 +21,8 @@ from mmpretrain_inception.configuring.config_file import read_config
 from mmpretrain_inception.configuring.options import ConfigOptions
 from mmpretrain_inception.errors import UsageError
 from mmpretrain_inception.evaluation.complexity import count_complexity
+from mmpretrain_inception.utils.processor import has_native_bf16
+from mmpretrain_inception.utils.wording import list_some
 
 # A training step also computes the gradients of inputs and of weights.
 _PASSES = {'inference': 1, 'training': 3}
@@ -41,7 +42,8 @@ class Options:
         shape: Height and width of the images, in pixels.
         threads: PyTorch's threads. Defaults to what PyTorch chooses.
         rounds: How often each row runs.
-        only: Parts of the names of the rows to time. Defaults to all rows.
+        only: Parts of the names of the rows to time. Defaults to all rows, but those in bfloat16 where the processor
+            only emulates it, slower than float32.
         cfg_options: Settings that replace those of the config.
     """
 
@@ -57,14 +59,19 @@ class Options:
     cfg_options: dict[str, Any] | None = None
 
 
-def run_benchmark(options: Options) -> tuple[list[Result], dict[str, Any]]:
+Report = Callable[[Sequence[Result], dict[str, Any]], None]
+
+
+def run_benchmark(options: Options, report: Report = lambda results, context: None) -> list[Result]:
     """Time all rows.
 
     Args:
         options: What to time.
+        report: Called as soon as a phase and batch size is done, with all results until then and what they were
+            measured on, so that a run that is stopped leaves something. Defaults to nothing.
 
     Returns:
-        The rows of the table, and what they were measured on.
+        The rows of the table.
 
     Raises:
         UsageError: If ``only`` matches no row.
@@ -77,13 +84,7 @@ def run_benchmark(options: Options) -> tuple[list[Result], dict[str, Any]]:
     height, width = options.shape
     multiply_adds = count_complexity(cfg, height, width).multiply_adds
     batch_sizes = dict(inference=options.batch_sizes, training=options.train_batch_sizes)
-    results = []
-    with tempfile.TemporaryDirectory() as folder:
-        subject = Subject(cfg, options.checkpoint, (height, width), device, options.threads, Path(folder))
-        for phase in options.phases:
-            rows = _chosen(ROWS[phase], options.only)
-            for batch_size in batch_sizes[phase]:
-                results += _time_group(subject, phase, rows, batch_size, options.rounds, multiply_adds)
+    emulated = device.type == 'cpu' and not has_native_bf16()
     context = dict(
         config=options.config,
         checkpoint=options.checkpoint,
@@ -92,10 +93,22 @@ def run_benchmark(options: Options) -> tuple[list[Result], dict[str, Any]]:
         multiply_adds=multiply_adds,
         machine=describe_machine(device),
     )
-    return results, context
+    results: list[Result] = []
+    with tempfile.TemporaryDirectory() as folder:
+        subject = Subject(cfg, options.checkpoint, (height, width), device, options.threads, Path(folder))
+        for phase in options.phases:
+            rows = _chosen(ROWS[phase], options.only, emulated)
+            for batch_size in batch_sizes[phase]:
+                results += _time_group(subject, phase, rows, batch_size, options.rounds, multiply_adds)
+                report(results, context)
+    return results
 
 
-def _chosen(rows: Sequence[Row], only: Sequence[str] | None) -> list[Row]:
+def _chosen(rows: Sequence[Row], only: Sequence[str] | None, emulated: bool) -> list[Row]:
+    if only is None and emulated:
+        slow = [row.name for row in rows if row.precision == 'bf16']
+        print(f'left out, because this processor only emulates bfloat16 (--only times them): {list_some(slow)}')
+        return [row for row in rows if row.precision != 'bf16']
     first, *others = rows
     chosen = [row for row in others if only is None or any(text in row.name for text in only)]
     if not chosen:
@@ -109,13 +122,12 @@ def _time_group(
     subject: Subject, phase: str, rows: Sequence[Row], batch_size: int, rounds: int, multiply_adds: int
 ) -> list[Result]:
     print(f'{phase}, batch {batch_size}: {len(rows)} rows, {rounds} rounds', flush=True)
-    products = {name: matrix_product(dtype, subject.device) for name, dtype in _LIMITS.items()}
+    wanted = {row.precision for row in rows}
+    products = {name: matrix_product(dtype, subject.device) for name, dtype in _LIMITS.items() if name in wanted}
     limits = [Step(name, 1, finished(run, subject.device)) for name, (run, _) in products.items()]
     with _row_processes(subject, rows, batch_size) as processes:
         steps = [Step(process.name, batch_size, process.run) for process in processes]
-        progress = ProgressBar((len(steps) + len(limits)) * rounds)
-        seconds = time_interleaved([*steps, *limits], rounds, progress.update)
-        print()
+        seconds = time_interleaved([*steps, *limits], rounds, _show)
         peaks = [process.peak_mb() for process in processes]
     rates = {
         limit.name: speed.images_per_s * products[limit.name][1]
@@ -134,6 +146,11 @@ def _time_group(
         )
         for row, speed, peak in zip(rows, summarize(steps, seconds[: len(steps)]), peaks)
     ]
+
+
+def _show(step: Step, seconds: float) -> None:
+    if step.name not in _LIMITS:
+        print(f'  {step.name}: {step.images / seconds:.1f} images/s', flush=True)
 
 
 @contextmanager

@@ -43,7 +43,7 @@ class Speed(NamedTuple):
 
 
 def time_interleaved(
-    steps: Sequence[Step], rounds: int, after_each: Callable[[], object] = lambda: None
+    steps: Sequence[Step], rounds: int, after_each: Callable[[Step, float], object] = lambda step, seconds: None
 ) -> list[list[float]]:
     """Time the steps in turns, round after round, so that other work on the machine affects all of them equally.
 
@@ -53,7 +53,7 @@ def time_interleaved(
     Args:
         steps: What to time.
         rounds: How often to measure each step.
-        after_each: Called after each measurement, for a progress bar. Defaults to nothing.
+        after_each: Called with each measurement, to show it. Defaults to nothing.
 
     Returns:
         Seconds: for each step, one number per round.
@@ -69,7 +69,7 @@ def time_interleaved(
             start = time.perf_counter()
             step.run()
             measured.append(time.perf_counter() - start)
-            after_each()
+            after_each(step, measured[-1])
     return seconds
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import platform
+import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -35,14 +38,20 @@ def has_native_bf16() -> bool:
     return _limit().upper() not in _WITHOUT_BF16 and any(found.get(name) for name in _BF16)
 
 
-def describe_processor() -> str:
-    """Return the name of the processor and the best instruction set that convolutions use, for people."""
-    found = capabilities()
+def processor_name() -> str:
+    """Return the name of the processor as its maker writes it, or else its architecture."""
+    try:
+        names = re.findall(r'^model name\s*: (.+)$', Path('/proc/cpuinfo').read_text(), re.MULTILINE)
+    except OSError:
+        names = []
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def instruction_set() -> str:
+    """Return the best instruction set that convolutions can use, and what limits it, for people."""
+    found, limit = capabilities(), _limit()
     best = next((text for name, text in _NAMED.items() if found.get(name)), 'no vector instructions known')
-    limit = _limit()
-    return f'{found.get("cpu_name") or found.get("architecture", "unknown processor")}, {best}' + (
-        f', limited to {limit} by ONEDNN_MAX_CPU_ISA' if limit else ''
-    )
+    return f'{best}, limited to {limit} by ONEDNN_MAX_CPU_ISA' if limit else best
 
 
 def capabilities() -> Mapping[str, Any]:

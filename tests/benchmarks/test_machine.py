@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from benchmarks.speed.machine import describe_machine, matrix_product, peak_memory
+from mmpretrain_inception.utils.processor import instruction_set, processor_name
 
 CPU = torch.device('cpu')
 
@@ -32,4 +33,5 @@ def test_the_machine_is_described_by_its_threads_and_the_versions_that_count():
 
     assert description['threads'] == torch.get_num_threads()
     assert description['torch'] == torch.__version__.partition('+')[0] or description['torch'] == torch.__version__
-    assert description['device']
+    assert description['device'] == processor_name()
+    assert description['instruction_set'] == instruction_set()

@@ -104,7 +104,8 @@ def test_rows_are_timed_each_in_its_environment_and_compared_with_the_first(only
         Row('fast', 'fp32', 'sleeping_rows:sleep_as_the_environment_says', environment=dict(SECONDS_TO_SLEEP='0.01')),
     )
 
-    results, context = run_benchmark(OPTIONS)
+    reports = []
+    results = run_benchmark(OPTIONS, lambda done, context: reports.append((len(done), context['rounds'])))
 
     order = [(result.name, result.batch_size) for result in results]
     assert order == [('slow', 2), ('fast', 2), ('slow', 4), ('fast', 4)]
@@ -112,7 +113,23 @@ def test_rows_are_timed_each_in_its_environment_and_compared_with_the_first(only
     assert results[1].ratio > 1
     assert results[3].images_per_s > results[1].images_per_s
     assert all(result.share > 0 for result in results)
-    assert context['rounds'] == 3
+    assert reports == [(2, 3), (4, 3)]
+
+
+@pytest.mark.parametrize(
+    ('native', 'only', 'names'),
+    [(True, None, ['first', 'a', 'b']), (False, None, ['first', 'b']), (False, ['a'], ['first', 'a'])],
+)
+def test_rows_that_would_be_emulated_are_left_out_in_one_line(monkeypatch, capsys, only_rows, native, only, names):
+    """But those that are asked for by name."""
+    monkeypatch.setattr('benchmarks.speed.run.has_native_bf16', lambda: native)
+    timed = []
+    monkeypatch.setattr('benchmarks.speed.run._time_group', lambda subject, phase, rows, *_: timed.append(rows) or [])
+    only_rows(*(Row(name, precision, '') for name, precision in (('first', 'fp32'), ('a', 'bf16'), ('b', 'fp32'))))
+    run_benchmark(replace(OPTIONS, only=only, train_batch_sizes=[2]))
+    assert [[row.name for row in rows] for rows in timed] == [names]
+    said = 'left out, because this processor only emulates bfloat16 (--only times them): a\n'
+    assert capsys.readouterr().out.endswith(said) == (not native and only is None)
 
 
 @pytest.mark.slow

@@ -20,11 +20,14 @@ def test_steps_take_turns_in_changing_order_and_are_measured_when_they_are_warm(
 
         return Step(name, 8, run)
 
-    seconds = time_interleaved([step('first', 1), step('second', 2), step('third', 3)], rounds=7)
+    shown = []
+    steps = [step('first', 1), step('second', 2), step('third', 3)]
+    seconds = time_interleaved(steps, 7, lambda step, seconds: shown.append((step.name, seconds)))
 
     rounds = [tuple(order[start : start + 6]) for start in range(0, 42, 6)]
     assert all(sorted(names[::2]) == ['first', 'second', 'third'] and names[::2] == names[1::2] for names in rounds)
     assert len(set(rounds)) > 1
+    assert sorted(shown) == sorted([('first', 1), ('second', 2), ('third', 3)] * 7)
     assert seconds == [[1] * 7, [2] * 7, [3] * 7]
 
 

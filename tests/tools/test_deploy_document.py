@@ -13,7 +13,7 @@ import torch
 from mmengine.config import Config
 from mmpretrain.registry import MODELS
 from sklearn.datasets import load_sample_images
-from support import CONFIGS, REPOSITORY, code_blocks, run
+from support import CONFIGS, code_blocks, run_tool
 
 CLASSES = ('ant', 'bee', 'cat', 'dog')
 SHAPES = [(120, 91), (91, 120), (200, 83), (160, 427), (300, 110)]
@@ -79,7 +79,7 @@ def folder(tmp_path_factory, randomise):
 
 
 def call(folder, name, *arguments):
-    result = run(sys.executable, REPOSITORY / 'tools' / name, *arguments, cwd=folder)
+    result = run_tool(name, *arguments, cwd=folder)
     assert result.returncode == 0, result.stdout + result.stderr
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmpretrain.registry import MODELS
-from support import CONFIGS, REPOSITORY, run
+from support import CONFIGS, run, run_tool
 
 from mmpretrain_inception.datasets.digits import write_digits
 
@@ -57,8 +57,7 @@ def scores(folder):
 
     @cache
     def evaluate(config, *options):
-        command = (REPOSITORY / 'tools/test.py', config, *options, '--out', 'predictions.pkl', *FEW)
-        result = run(sys.executable, *command, cwd=folder)
+        result = run_tool('test.py', config, *options, '--out', 'predictions.pkl', *FEW, cwd=folder)
         assert result.returncode == 0, result.stdout + result.stderr
         assert 'accuracy/top1' in result.stdout
         predictions = pickle.loads((folder / 'predictions.pkl').read_bytes())

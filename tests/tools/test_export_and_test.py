@@ -1,6 +1,5 @@
 import pickle
 import re
-import sys
 
 import cv2
 import numpy as np
@@ -8,7 +7,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmpretrain.registry import MODELS
-from support import CONFIGS, REPOSITORY, run
+from support import CONFIGS, run_tool
 
 from mmpretrain_inception.deploy import read_contract
 
@@ -42,11 +41,7 @@ def folder(tmp_path_factory, randomise):
 @pytest.fixture(scope='module')
 def command(folder):
     """Run a tool in that folder, with its images."""
-
-    def run_tool(name, *arguments):
-        return run(*(sys.executable, REPOSITORY / 'tools' / name, FOLDER, *arguments, '--data', 'images'), cwd=folder)
-
-    return run_tool
+    return lambda name, *arguments: run_tool(name, FOLDER, *arguments, '--data', 'images', cwd=folder)
 
 
 @pytest.fixture(scope='module')

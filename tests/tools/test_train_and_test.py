@@ -5,7 +5,7 @@ import sys
 
 import pytest
 import torch
-from support import CONFIGS, REPOSITORY, TINY_DIGITS, run
+from support import CONFIGS, REPOSITORY, TINY_DIGITS, run, run_tool
 
 DIGITS = CONFIGS / 'inception-v3_1xb64_digits-75px.py'
 
@@ -119,7 +119,7 @@ def test_two_processes_train_and_evaluate_as_one(trained, tmp_path):
     assert result.returncode == 0, result.stderr
     checkpoint = tmp_path / 'epoch_1.pth'
     two = run('bash', distributed_test, DIGITS, checkpoint, 2, *options, **environment)
-    one = run(sys.executable, REPOSITORY / 'tools/test.py', DIGITS, checkpoint, *options, cwd=folder)
+    one = run_tool('test.py', DIGITS, checkpoint, *options, cwd=folder)
     assert last_accuracies(two.stdout) == last_accuracies(one.stdout)
 
 
