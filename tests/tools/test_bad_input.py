@@ -1,7 +1,8 @@
 import shutil
+import sys
 
 import pytest
-from support import CONFIGS, REPOSITORY, TINY_DIGITS
+from support import CONFIGS, REPOSITORY, TINY_DIGITS, run
 
 DIGITS = CONFIGS / 'inception-v3_1xb64_digits-75px.py'
 FOLDER = CONFIGS / 'inception-v3_1xb32_folder.py'
@@ -105,10 +106,10 @@ def test_out_item_without_out(tool):
     assert '--out FILE is missing' in result.stderr
 
 
-def test_help_imports_no_torch(tool):
+def test_help_imports_no_torch(tmp_path):
     for name in sorted(
         path.name for path in (REPOSITORY / 'tools').glob('*.py') if path.stem not in ('arguments', 'huge_pages')
     ):
-        result = tool('../tests/tools/print_modules.py', name)
+        result = run(sys.executable, REPOSITORY / 'tests/tools/print_modules.py', name, cwd=tmp_path)
         assert 'usage:' in result.stdout
         assert 'torch imported: False' in result.stdout
