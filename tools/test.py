@@ -26,6 +26,12 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument('--out-item', choices=['metrics', 'pred'], help='what --out writes; default: pred')
     add_amp_option(parser, 'evaluate')
     parser.add_argument(
+        '--fast',
+        action='store_true',
+        help='compute in the way that is fastest on this machine, and say which: OpenVINO, ONNX Runtime or PyTorch, in '
+        'bfloat16 where the processor has it',
+    )
+    parser.add_argument(
         '--deploy', action='store_true', help='fold batch norm into the convolutions first, by switch_to_deploy'
     )
     parser.add_argument(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from mmengine.dist import is_main_process
 from mmengine.evaluator import DumpResults
 
+from mmpretrain_inception.apis.fast import quicken
 from mmpretrain_inception.configuring.configure import configure
 from mmpretrain_inception.configuring.options import RunOptions, TestOptions, TrainOptions
 from mmpretrain_inception.configuring.settings import settings_explained
@@ -42,7 +44,11 @@ def evaluate(options: TestOptions) -> dict[str, Any]:
         InputError: If the config, the data or a checkpoint cannot be used.
     """
     with settings_explained(options):
-        runner = _build(options)
+        chosen = []
+        if options.fast:
+            options, note = quicken(options)
+            chosen.append(note)
+        runner = _build(options, chosen)
         if options.out and options.out_item != 'metrics':
             runner.test_evaluator.metrics.append(DumpResults(out_file_path=options.out))
         metrics: dict[str, Any] = runner.test()
@@ -51,9 +57,9 @@ def evaluate(options: TestOptions) -> dict[str, Any]:
     return metrics
 
 
-def _build(options: RunOptions) -> Any:
+def _build(options: RunOptions, notes_before: Sequence[str] = ()) -> Any:
     cfg, notes = configure(options)
     runner = build_runner(cfg, testing=isinstance(options, TestOptions))
-    for note in notes:
+    for note in (*notes_before, *notes):
         runner.logger.info(note)
     return runner

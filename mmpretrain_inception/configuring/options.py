@@ -81,6 +81,7 @@ class TestOptions(RunOptions):
         checkpoints: Files or addresses; the scores of several are averaged. Empty where the config declares an
             ensemble.
         amp: Whether to evaluate in mixed precision, as in :class:`TrainOptions`.
+        fast: Whether to choose the fastest way to compute for this machine, in place of ``amp`` and ``deploy``.
         deploy: Whether to fold batch norm into the convolutions first.
         skip_broken: Whether to leave out and count images that cannot be decoded. Defaults to False: the first one
             ends the test.
@@ -98,6 +99,7 @@ class TestOptions(RunOptions):
 
     checkpoints: tuple[str, ...] = field(default=())
     amp: bool | Literal['force'] = False
+    fast: bool = False
     deploy: bool = False
     skip_broken: bool = False
     tta: bool = False

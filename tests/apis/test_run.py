@@ -1,6 +1,7 @@
 """Training and testing from Python, with a network of a few layers."""
 
 from glob import glob
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,6 +9,9 @@ from mmengine.config import Config
 from mmpretrain.registry import MODELS
 
 from mmpretrain_inception.apis import TestOptions, TrainOptions, evaluate, train
+from mmpretrain_inception.apis.fast import quicken
+from mmpretrain_inception.configuring.fast import WAYS
+from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.weights import open_weights
 
 CONFIG = """
@@ -134,3 +138,62 @@ def test_a_run_from_the_dumped_config_ends_as_the_first_one(folder):
     train(TrainOptions('first/c.py', again, work_dir=str(folder / 'second')))
     first, second = (open_weights(folder / name / 'epoch_2.pth').tensors for name in ('first', 'second'))
     assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def measure(folder, name, **options):
+    return evaluate(test_options(folder, name, data='images', **{'checkpoints': ('a.pth',), **options}))
+
+
+@pytest.fixture
+def kept(folder, monkeypatch):
+    """Return the exported files that are kept for the next time."""
+    monkeypatch.setenv('TORCH_HOME', str(folder / 'home'))
+    return lambda: sorted((folder / 'home').rglob('*.*'))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('way', WAYS[1:], ids=lambda way: way.name)
+def test_the_fastest_way_gives_the_same_metrics_and_keeps_its_file(folder, monkeypatch, capsys, kept, way):
+    if way.needs:
+        pytest.importorskip(way.needs)
+    monkeypatch.setattr('mmpretrain_inception.apis.fast.choose_way', lambda machine: way)
+    plain = measure(folder, 'plain')
+    fast = measure(folder, 'fast', fast=True)
+    assert f'--fast: {way.name}' in capsys.readouterr().out
+    assert fast['accuracy/top1'] == plain['accuracy/top1']
+    tolerance = 1e-4 if way.precision == 'fp32' else 0.05
+    assert fast['single-label/cross_entropy'] == pytest.approx(plain['single-label/cross_entropy'], rel=tolerance)
+    files = kept()
+    assert bool(files) == bool(way.runtime)
+    assert measure(folder, 'again', fast=True) == fast
+    assert kept() == files
+
+
+@pytest.mark.parametrize(
+    ('change', 'new'),
+    [
+        ({}, False),
+        (dict(cfg_options={'work_dir': 'elsewhere', 'test_dataloader.batch_size': 3}), False),
+        (dict(checkpoints=('b.pth',)), True),
+        (dict(cfg_options={'test_dataloader.dataset.pipeline.2.crop_size': 31}), True),
+        (dict(cfg_options={'model.head.topk': 2}), True),
+    ],
+    ids=str,
+)
+def test_a_file_is_used_again_for_the_same_weights_network_and_images(folder, monkeypatch, kept, change, new):
+    monkeypatch.setattr('mmpretrain_inception.apis.fast.choose_way', lambda machine: WAYS[3])
+    monkeypatch.setattr('mmpretrain_inception.apis.fast.export', lambda options: Path(options.out).touch())
+    for options in ({}, change):
+        quicken(TestOptions('c.py', data='images', fast=True, **{'checkpoints': ('a.pth',), **options}))
+    assert len(kept()) == 1 + new
+
+
+def test_a_network_that_cannot_be_exported_is_tested_in_pytorch(folder, monkeypatch, capsys, kept):
+    def fail(options):
+        raise InputError('no such operator')
+
+    monkeypatch.setattr('mmpretrain_inception.apis.fast.choose_way', lambda machine: WAYS[2])
+    monkeypatch.setattr('mmpretrain_inception.apis.fast.export', fail)
+    assert measure(folder, 'fast', fast=True)['accuracy/top1'] == measure(folder, 'plain')['accuracy/top1']
+    assert '--fast: PyTorch, since the export to openvino failed: no such operator' in capsys.readouterr().out
+    assert not kept()
