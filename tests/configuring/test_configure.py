@@ -56,7 +56,7 @@ def test_auto_scale_lr_leaves_the_batch_size_of_the_config_to_be_dumped():
 def test_amp_takes_bfloat16_where_the_device_has_it(monkeypatch, cuda, bf16, wrapper):
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: cuda)
     monkeypatch.setattr(torch.cuda, 'is_bf16_supported', lambda including_emulation: bf16)
-    assert for_training(amp=True).optim_wrapper.type == wrapper
+    assert for_training(amp='force').optim_wrapper.type == wrapper
 
 
 @pytest.mark.parametrize(('cores', 'processes', 'workers'), [(2, 1, 2), (64, 1, 8), (64, 32, 2), (1, 2, 0)])
@@ -116,7 +116,7 @@ def test_a_config_that_cannot_be_read(name, error, message):
 def test_amp_tests_in_bfloat16_where_the_device_has_it(monkeypatch, cuda, bf16, loop):
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: cuda)
     monkeypatch.setattr(torch.cuda, 'is_bf16_supported', lambda including_emulation: bf16)
-    test_cfg = for_test(amp=True).test_cfg
+    test_cfg = for_test(amp='force').test_cfg
     assert (test_cfg.get('type'), test_cfg.fp16) == (loop, True)
     assert 'type' not in for_test().test_cfg
 

@@ -90,7 +90,7 @@ def test_many_crops_change_the_scores(scores):
 
 @pytest.mark.parametrize(
     'command',
-    [(DIGITS, '0.pth'), (DIGITS, '0.pth', '--amp'), ('ensemble.py', '--tta')],
+    [(DIGITS, '0.pth'), (DIGITS, '0.pth', '--amp', 'force'), ('ensemble.py', '--tta')],
     ids=['one model', 'bfloat16', 'an ensemble on 12 crops'],
 )
 def test_the_deploy_form_gives_the_same_scores(scores, command):

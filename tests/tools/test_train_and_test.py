@@ -92,7 +92,7 @@ def test_stopped_and_resumed_equals_uninterrupted(trained, tool, tmp_path):
 
 def test_amp_trains_in_bfloat16_on_a_cpu_and_is_tested_so(trained, tool):
     folder, _ = trained
-    options = ('--amp', '--work-dir', 'amp', '--cfg-options', *TINY_DIGITS)
+    options = ('--amp', 'force', '--work-dir', 'amp', '--cfg-options', *TINY_DIGITS)
     result = tool('train.py', DIGITS, *options, cwd=folder)
     assert result.returncode == 0, result.stderr
     assert "type='mmpretrain_inception.BF16OptimWrapper'" in result.stdout

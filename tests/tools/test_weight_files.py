@@ -118,4 +118,4 @@ def test_resume_from_weights_alone_is_refused(tool, tmp_path, weights):
     file = write('torchvision', tmp_path / 'weights.pth', weights)
     result = tool('train.py', DIGITS, '--resume', file, '--cfg-options', *TINY_DIGITS)
     assert result.returncode == 1
-    assert 'holds weights only' in result.stderr
+    assert 'expected a checkpoint of a training run, got one without meta.epoch' in result.stderr
