@@ -1,5 +1,6 @@
 # make train   train on the bundled digits, test, print top-1 and top-5
 # make test    run the test suite
+# make stress  run the long forms of its tests
 # make lint    ruff, mypy and import-linter
 #
 # Each creates .venv and installs what it needs. VENV=DIR takes an environment of yours instead.
@@ -13,7 +14,7 @@ EXTRAS ?= dev
 CONFIG := configs/inception_v3/inception-v3_1xb64_digits-75px.py
 WORK_DIR := work_dirs/inception-v3_1xb64_digits-75px
 
-.PHONY: train test lint
+.PHONY: train test stress lint
 
 train: $(VENV)/.installed
 	$(VENV)/bin/python tools/train.py $(CONFIG) --work-dir $(WORK_DIR)
@@ -25,6 +26,9 @@ TEST_ENV := OMP_NUM_THREADS=1 MALLOC_ARENA_MAX=2 MALLOC_MMAP_THRESHOLD_=262144 M
 
 test: $(VENV)/.installed-$(EXTRAS)
 	$(TEST_ENV) $(VENV)/bin/python -m pytest -n $(JOBS)
+
+stress: $(VENV)/.installed-$(EXTRAS)
+	$(TEST_ENV) $(VENV)/bin/python -m pytest -n $(JOBS) -m stress
 
 lint: $(VENV)/.installed-$(EXTRAS)
 	$(VENV)/bin/ruff check

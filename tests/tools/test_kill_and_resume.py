@@ -8,13 +8,17 @@ from support import REPOSITORY, run
 pytestmark = pytest.mark.slow
 
 
+def stress(*row):
+    return pytest.param(*row, marks=pytest.mark.stress)
+
+
 @pytest.mark.parametrize(
     ('options', 'killed'),
     [
         (('--moments',), '5 times SIGKILL, 3 of them in a save'),
-        (('--kills', '4'), '4 times SIGKILL'),
-        (('--kills', '2', '--ranks', '2'), '2 times SIGKILL'),
-        (('--kills', '2', '--ranks', '2', '--signal', 'SIGTERM'), '2 times SIGTERM'),
+        stress(('--kills', '4'), '4 times SIGKILL'),
+        stress(('--kills', '2', '--ranks', '2'), '2 times SIGKILL'),
+        stress(('--kills', '2', '--ranks', '2', '--signal', 'SIGTERM'), '2 times SIGTERM'),
     ],
     ids=['at moments of a save', 'at random', 'two processes', 'two processes, by SIGTERM'],
 )
