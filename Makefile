@@ -1,5 +1,6 @@
 # make train   train on the bundled digits, test, print top-1 and top-5
 # make test    run the test suite
+# make lowest  run the tests of numbers as on the oldest processors
 # make stress  run the long forms of its tests
 # make lint    ruff, mypy and import-linter
 #
@@ -14,7 +15,7 @@ EXTRAS ?= dev
 CONFIG := configs/inception_v3/inception-v3_1xb64_digits-75px.py
 WORK_DIR := work_dirs/inception-v3_1xb64_digits-75px
 
-.PHONY: train test stress lint
+.PHONY: train test lowest stress lint
 
 train: $(VENV)/.installed
 	$(VENV)/bin/python tools/train.py $(CONFIG) --work-dir $(WORK_DIR)
@@ -26,6 +27,13 @@ TEST_ENV := OMP_NUM_THREADS=1 MALLOC_ARENA_MAX=2 MALLOC_MMAP_THRESHOLD_=262144 M
 
 test: $(VENV)/.installed-$(EXTRAS)
 	$(TEST_ENV) $(VENV)/bin/python -m pytest -n $(JOBS)
+
+# Processors without AVX, as far as PyTorch and oneDNN can imitate them.
+LOWEST := ONEDNN_MAX_CPU_ISA=SSE41 ATEN_CPU_CAPABILITY=default
+
+lowest: $(VENV)/.installed-$(EXTRAS)
+	$(TEST_ENV) $(LOWEST) $(VENV)/bin/python -m pytest -n $(JOBS) -m "not slow and not stress" \
+	    tests/models tests/weights tests/evaluation tests/deploy tests/engine
 
 stress: $(VENV)/.installed-$(EXTRAS)
 	$(TEST_ENV) $(VENV)/bin/python -m pytest -n $(JOBS) -m stress

@@ -1,4 +1,5 @@
 import logging
+import os
 
 import cv2
 import numpy as np
@@ -9,9 +10,10 @@ from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope
 from mmpretrain.registry import MODELS
 from mmpretrain.structures import DataSample
-from support import run_tool
+from support import run_tool, workers_for
 
 from mmpretrain_inception.models.heads.ranks import _clamp
+from mmpretrain_inception.utils.cores import available_cores
 
 # Threads of several test processes that share the cores wait for one another, at ten times the cost.
 torch.set_num_threads(1)
@@ -19,6 +21,11 @@ torch.set_num_threads(1)
 # The same examples in every run, however slow the machine.
 settings.register_profile('suite', max_examples=60, deadline=None, derandomize=True)
 settings.load_profile('suite')
+
+
+def pytest_xdist_auto_num_workers(config):
+    """Answer ``-n auto`` by memory as well as cores."""
+    return workers_for(available_cores(), os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE'))
 
 
 @pytest.fixture(autouse=True)

@@ -30,6 +30,14 @@ def free_port():
         return str(probe.getsockname()[1])
 
 
+def workers_for(cores, memory):
+    """Return how many test processes a machine takes: one a core, and one for each 4 GB.
+
+    A process holds up to 3 GB, and the tools and loaders that it starts have their own.
+    """
+    return max(1, min(cores, memory // 4_000_000_000))
+
+
 def run(*command, cwd, **environment):
     """Run a command as a user would and return what it printed, with its exit status."""
     environment = {**os.environ, 'OMP_NUM_THREADS': '1', **environment}
