@@ -21,6 +21,7 @@ from mmpretrain_inception.configuring.config_file import read_config
 from mmpretrain_inception.configuring.options import ConfigOptions
 from mmpretrain_inception.errors import UsageError
 from mmpretrain_inception.evaluation.complexity import count_complexity
+from mmpretrain_inception.utils.gpu import has_gpu
 from mmpretrain_inception.utils.processor import has_native_bf16
 from mmpretrain_inception.utils.wording import list_some
 
@@ -80,7 +81,7 @@ def run_benchmark(options: Options, report: Report = lambda results, context: No
     if options.threads is not None:
         torch.set_num_threads(options.threads)
     cfg = read_config(ConfigOptions(options.config, options.cfg_options))
-    device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
+    device = torch.device('cuda' if has_gpu() else 'cpu')
     height, width = options.shape
     multiply_adds = count_complexity(cfg, height, width).multiply_adds
     batch_sizes = dict(inference=options.batch_sizes, training=options.train_batch_sizes)

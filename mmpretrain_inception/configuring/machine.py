@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-
 from mmpretrain_inception.utils.cores import cores_per_process
+from mmpretrain_inception.utils.gpu import gpu_has_native_bf16, has_gpu
 from mmpretrain_inception.utils.processor import has_native_bf16
 
 
@@ -27,6 +26,6 @@ class Machine:
     @classmethod
     def here(cls) -> Machine:
         """Describe the machine that this process runs on."""
-        cuda = torch.cuda.is_available()
-        bf16 = torch.cuda.is_bf16_supported(including_emulation=False) if cuda else has_native_bf16()
+        cuda = has_gpu()
+        bf16 = gpu_has_native_bf16() if cuda else has_native_bf16()
         return cls(cuda=cuda, bf16=bf16, cores=cores_per_process())
