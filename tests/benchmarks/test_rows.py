@@ -1,9 +1,12 @@
 from dataclasses import replace
 from pathlib import Path
 
+import emulated_gpu
 import pytest
 import torch
+from emulated_gpu import GPU, NO_GPU, on_gpu
 from mmengine.config import Config
+from mmpretrain.registry import MODELS
 from support import CONFIGS
 
 from benchmarks.speed.networks import (
@@ -155,3 +158,22 @@ def children():
     """Return the processes that this one has started, where the system tells."""
     listed = Path('/proc/thread-self/children')
     return set(listed.read_text().split()) if listed.exists() else set()
+
+
+def training_step_on_gpu(rank):
+    emulated_gpu.start()
+    parts = dict(
+        backbone=dict(type='LeNet5'),
+        neck=dict(type='GlobalAveragePooling'),
+        head=dict(type='LinearClsHead', num_classes=3, in_channels=120),
+    )
+    model = MODELS.build(dict(type='ImageClassifier', **parts))
+    before = model.head.fc.weight.tolist()
+    images, labels = torch.randn(2, 1, 32, 32).to(GPU), torch.tensor([0, 2]).to(GPU)
+    classifier_training_step(model.to(GPU), images, labels, Form(bf16=True))()
+    return before != model.head.fc.weight.tolist()
+
+
+@NO_GPU
+def test_a_classifier_trains_on_a_gpu_with_labels_that_are_there(tmp_path):
+    assert on_gpu(tmp_path, training_step_on_gpu)
