@@ -94,7 +94,8 @@ def exported_to_onnx(settings: Settings) -> dict[str, Any]:
         session = runtime.InferenceSession(file, providers=[provider])
         expect(session.get_providers()[0] == provider, f'ONNX Runtime: expected {provider}, got another one')
         logits.append(session.run(None, {session.get_inputs()[0].name: images})[0])
-    return {**found, 'CUDA provider': f'{expect_close(*logits, _TF32, "CUDA provider"):.2g} from the CPU'}
+    difference = expect_close(logits[0], logits[1], _TF32, 'CUDA provider')
+    return {**found, 'difference of the CUDA provider from the CPU': difference}
 
 
 def exported_to_pytorch(settings: Settings) -> dict[str, Any]:
@@ -120,7 +121,7 @@ def fid_features(settings: Settings) -> dict[str, Any]:
         torch.stack([output[-1].cpu() for output in FeatureExtractor(_FID, str(weights), device=device)(files)])
         for device in (settings.device, 'cpu')
     ]
-    found = {'difference from the CPU': expect_close(*features, _TF32, 'features')}
+    found = {'difference from the CPU': expect_close(features[0], features[1], _TF32, 'features')}
     return {**found, **_compare_with_pytorch_fid(settings, files, state, features[0])}
 
 

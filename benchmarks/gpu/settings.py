@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from mmpretrain_inception.datasets.digits import write_digits
 
@@ -73,7 +72,10 @@ class Settings:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Settings:
         """Return the settings that :meth:`as_json` described."""
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+        plain: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
+        }
+        return cls(**plain)
 
 
 def settings_for(device: str, folder: str) -> Settings:
@@ -94,7 +96,7 @@ def prepare(settings: Settings) -> str:
     return str(path)
 
 
-def build_classifier(**backbone: Any) -> nn.Module:
+def build_classifier(**backbone: Any) -> Any:
     """Build the digits' classifier with the same random weights each time, at a scale that keeps activations near one.
 
     Args:

@@ -60,7 +60,8 @@ class Witness(Hook):
             self._maps = []
         hook = _average_of(runner)
         if hook is not None:
-            own = unwrap(runner.model).head.fc.weight.detach().cpu().double()
+            classifier: Any = unwrap(runner.model)
+            own = classifier.head.fc.weight.detach().cpu().double()
             momentum = hook.ema_model.momentum
             self._average = own if self._average is None else torch.lerp(self._average, own, momentum)
 
