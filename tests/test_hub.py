@@ -142,6 +142,7 @@ def scores(rank, device, file):
 
 
 @NO_GPU
+@pytest.mark.slow
 def test_an_image_is_classified_on_a_gpu_as_on_a_cpu(tmp_path, make_classifier, randomise):
     torch.save(randomise(make_classifier()).state_dict(), tmp_path / 'a.pth')
     on_cpu, here = on_gpu(tmp_path, scores, 'cpu', str(tmp_path / 'a.pth'))
