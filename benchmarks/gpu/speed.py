@@ -44,7 +44,7 @@ def _measure(settings: Settings, phase: str) -> dict[str, Any]:
         rounds=settings.rounds,
         only=_ROWS[phase],
     )
-    results, _ = run_benchmark(options)
+    results = run_benchmark(options)
     fastest = max(results, key=_speed)
     return {'fastest': f'{fastest.name}: {fastest.images_per_s:.0f} images/s', 'rows': [vars(row) for row in results]}
 

@@ -25,4 +25,4 @@ def test_emulated_bfloat16_does_not_count(two_gpus):
 def test_the_processor_is_not_asked_where_there_is_a_gpu(two_gpus, monkeypatch):
     monkeypatch.setattr(torch.cuda, 'is_bf16_supported', lambda including_emulation=True: True)
     monkeypatch.setattr('mmpretrain_inception.configuring.machine.has_native_bf16', lambda: False)
-    assert Machine.here().bf16
+    assert (Machine.here().bf16, Machine.here().processor_bf16) == (True, False)
