@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from benchmarks.gpu.one_step import FAILED
 from benchmarks.gpu.settings import REPOSITORY, Settings
-from benchmarks.gpu.steps import CPU_SECONDS, Step
+from benchmarks.gpu.steps import Step
 
 _LOG_LINES = 30
 _MODULE = 'benchmarks.gpu.one_step'
@@ -42,16 +42,17 @@ class Outcome(NamedTuple):
     log: list[str]
 
 
-def run_in_process(step: Step, settings: Settings) -> Outcome:
+def run_in_process(step: Step, settings: Settings, seconds_left: float) -> Outcome:
     """Run a step; whatever happens to it, there is an outcome.
 
     Args:
         step: The step.
         settings: Where and on how much it computes.
+        seconds_left: Of all steps together. A step that takes longer, or longer than its own limit, has failed.
     """
     stem = step.function.rpartition(':')[2]
     result, log = (Path(settings.folder, f'{stem}.{ending}') for ending in ('json', 'log'))
-    limit = step.seconds if settings.on_gpu else CPU_SECONDS
+    limit = max(0.0, min(step.limit(settings.device), seconds_left))
     started = time.perf_counter()
     with log.open('wb') as output:
         process = subprocess.Popen(
@@ -71,7 +72,7 @@ def run_in_process(step: Step, settings: Settings) -> Outcome:
             process.wait(limit)
             ended = f'its process ended with status {process.returncode}'
         except subprocess.TimeoutExpired:
-            ended = f'not finished after {limit} s'
+            ended = f'not finished after {limit:.0f} s'
         finally:
             _end(process)
     seconds = time.perf_counter() - started

@@ -67,12 +67,11 @@ def test_a_step_ends_with_what_it_found_or_a_line(monkeypatch, step, status, mes
 def quick(monkeypatch, tmp_path):
     """Run a step of `quick_step.py`, in a folder of its own."""
     monkeypatch.setattr(processes, '_MODULE', 'quick_step')
-    monkeypatch.setattr(processes, 'CPU_SECONDS', 2)
     monkeypatch.setenv('PYTHONPATH', str(Path(__file__).parent))
     # One of them is killed before it would write what it printed.
     monkeypatch.setenv('PYTHONUNBUFFERED', '1')
-    return lambda kind, device='cpu': run_in_process(
-        Step(kind, f'quick_step:{kind}', 2, 'smaller'), Settings(device, str(tmp_path))
+    return lambda kind, device='cpu', left=2: run_in_process(
+        Step(kind, f'quick_step:{kind}', 60, 'smaller'), Settings(device, str(tmp_path)), left
     )
 
 
@@ -104,6 +103,11 @@ def test_a_process_that_does_anything_at_all_has_an_outcome(quick, tmp_path, kin
     assert bool(outcome.log) == (status == 'failed')
     if kind == 'hang':
         assert ended(int((tmp_path / 'hang.pid').read_text()))
+
+
+def test_a_step_without_time_has_failed(quick):
+    assert quick('work', left=-3).message.startswith('not finished after 0 s')
+    assert [Step('a', 'b:c', 60).limit(device) for device in ('cuda', 'cpu')] == [60, 600]
 
 
 def test_the_gpu_is_hidden_from_the_steps_of_the_cpu_only(quick):
