@@ -18,11 +18,11 @@ from benchmarks.speed.rows import ROWS, Row
 from benchmarks.speed.subject import Subject
 from benchmarks.speed.timing import Step, summarize, time_interleaved
 from mmpretrain_inception.configuring.config_file import read_config
+from mmpretrain_inception.configuring.machine import Machine
 from mmpretrain_inception.configuring.options import ConfigOptions
 from mmpretrain_inception.errors import UsageError
 from mmpretrain_inception.evaluation.complexity import count_complexity
 from mmpretrain_inception.utils.gpu import has_gpu
-from mmpretrain_inception.utils.processor import has_native_bf16
 from mmpretrain_inception.utils.wording import list_some
 
 # A training step also computes the gradients of inputs and of weights.
@@ -85,7 +85,7 @@ def run_benchmark(options: Options, report: Report = lambda results, context: No
     height, width = options.shape
     multiply_adds = count_complexity(cfg, height, width).multiply_adds
     batch_sizes = dict(inference=options.batch_sizes, training=options.train_batch_sizes)
-    emulated = device.type == 'cpu' and not has_native_bf16()
+    emulated = not Machine.here().bf16
     context = dict(
         config=options.config,
         checkpoint=options.checkpoint,
@@ -108,7 +108,7 @@ def run_benchmark(options: Options, report: Report = lambda results, context: No
 def _chosen(rows: Sequence[Row], only: Sequence[str] | None, emulated: bool) -> list[Row]:
     if only is None and emulated:
         slow = [row.name for row in rows if row.precision == 'bf16']
-        print(f'left out, because this processor only emulates bfloat16 (--only times them): {list_some(slow)}')
+        print(f'left out, because bfloat16 is only emulated here (--only times them): {list_some(slow)}')
         return [row for row in rows if row.precision != 'bf16']
     first, *others = rows
     chosen = [row for row in others if only is None or any(text in row.name for text in only)]

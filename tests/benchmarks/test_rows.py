@@ -20,6 +20,7 @@ from benchmarks.speed.networks import (
 )
 from benchmarks.speed.rows import ROWS, Row
 from benchmarks.speed.run import Options, run_benchmark
+from mmpretrain_inception.configuring.machine import Machine
 from mmpretrain_inception.errors import InputError, UsageError
 
 CONFIG = CONFIGS / 'inception-v3-aux_8xb32_in1k.py'
@@ -125,13 +126,13 @@ def test_rows_are_timed_each_in_its_environment_and_compared_with_the_first(only
 )
 def test_rows_that_would_be_emulated_are_left_out_in_one_line(monkeypatch, capsys, only_rows, native, only, names):
     """But those that are asked for by name."""
-    monkeypatch.setattr('benchmarks.speed.run.has_native_bf16', lambda: native)
+    monkeypatch.setattr(Machine, 'here', lambda: Machine(bf16=native))
     timed = []
     monkeypatch.setattr('benchmarks.speed.run._time_group', lambda subject, phase, rows, *_: timed.append(rows) or [])
     only_rows(*(Row(name, precision, '') for name, precision in (('first', 'fp32'), ('a', 'bf16'), ('b', 'fp32'))))
     run_benchmark(replace(OPTIONS, only=only, train_batch_sizes=[2]))
     assert [[row.name for row in rows] for rows in timed] == [names]
-    said = 'left out, because this processor only emulates bfloat16 (--only times them): a\n'
+    said = 'left out, because bfloat16 is only emulated here (--only times them): a\n'
     assert capsys.readouterr().out.endswith(said) == (not native and only is None)
 
 
