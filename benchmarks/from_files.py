@@ -21,6 +21,7 @@ from statistics import median
 import cv2
 import numpy as np
 import torch
+from mmengine.device import get_device
 from mmengine.runner import Runner
 from sklearn.datasets import load_sample_images
 
@@ -99,7 +100,9 @@ def measure_eager(model: torch.nn.Module, folder: Path, images: int, rounds: int
     """Measure PyTorch in float32 with batch norm folded."""
     checkpoint = folder / 'weights.pth'
     torch.save(dict(state_dict=model.state_dict()), checkpoint)
-    deployed, batch = switch_to_deploy(deepcopy(model)), torch.randn(BATCH_SIZE, 3, SIZE, SIZE)
+    # Where the Runner computes.
+    device = torch.device(get_device())
+    deployed, batch = switch_to_deploy(deepcopy(model)).to(device), torch.randn(BATCH_SIZE, 3, SIZE, SIZE).to(device)
     runner = build_test_run(folder, str(checkpoint), deploy=True)
     return time_one(runner, lambda: compute(deployed, batch), images, rounds)
 
@@ -133,9 +136,9 @@ def main() -> None:
 
 
 def compute(model: torch.nn.Module, images: torch.Tensor) -> torch.Tensor:
-    """Compute logits."""
+    """Compute logits, and wait for them if a GPU does it."""
     with torch.no_grad():
-        return model(images, mode='tensor')
+        return model(images, mode='tensor').cpu()
 
 
 if __name__ == '__main__':

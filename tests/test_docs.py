@@ -85,6 +85,12 @@ def unknown_options(text, options):
     return unknown + [o for o in set(OPTION.findall(text)) if o not in everywhere and f"'{o}'" not in scripts]
 
 
+def missing_tests(text):
+    """Return the tests that are named with their file and are not in it."""
+    named = re.findall(r'(tests/[\w/]+\.py)::(\w+)', text)
+    return [name for file, name in named if f'\ndef {name}(' not in (REPOSITORY / file).read_text()]
+
+
 def unknown_names(text):
     registries = [value for value in vars(registry).values() if isinstance(value, Registry)]
     return [name for name in set(NAME.findall(text)) if not (_is_registered(name, registries) or _is_importable(name))]
@@ -111,6 +117,7 @@ def test_everything_that_is_named_exists(path, options):
     text = text_of(path)
     assert broken_links(path, text) == []
     assert missing_paths(text) == []
+    assert missing_tests(text) == []
     assert unknown_options(text, options) == []
     assert unknown_names(text) == []
 
@@ -129,6 +136,7 @@ def test_what_does_not_exist_is_found(options):
         'tests/nowhere.py',
         'inception-v3_nowhere.py',
     ]
+    assert missing_tests('tests/test_docs.py::test_nowhere tests/test_docs.py::missing_tests') == ['test_nowhere']
     assert unknown_options('tools/export.py A B \\\n    --out C --show-dir D', options) == ['export --show-dir']
     assert unknown_options('`--nowhere`, `--show-dir`', options) == ['--nowhere']
     assert unknown_names('mmpretrain_inception.InceptionV3 mmpretrain_inception.nowhere') == [

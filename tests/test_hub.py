@@ -1,11 +1,14 @@
 import io
 from types import SimpleNamespace
 
+import emulated_gpu
 import numpy as np
 import pytest
 import torch
+from emulated_gpu import NO_GPU, on_gpu
 from mmpretrain import FeatureExtractor, ImageClassificationInferencer, get_model, inference_model, list_models
 from PIL import Image
+from support import CONFIGS
 
 import mmpretrain_inception
 from mmpretrain_inception.datasets import LoadImage, load_image
@@ -127,3 +130,23 @@ def test_pipelines_of_others_load_as_they_did(tmp_path):
     inferencer = inferencer_of(ImageClassificationInferencer, dict(type='LoadImageFromFile'))
     (batch,) = inferencer.preprocess([str(path)])
     assert batch['inputs'].shape == (1, 3, 60, 40)
+
+
+def scores(rank, device, file):
+    if device == 'cuda':
+        emulated_gpu.start()
+    image = np.random.default_rng(0).integers(0, 256, (90, 90, 3), dtype=np.uint8)
+    digits = str(CONFIGS / 'inception-v3_1xb64_digits-75px.py')
+    inferencer = ImageClassificationInferencer(digits, pretrained=file, device=device)
+    return inferencer(image)[0]['pred_scores'].tolist(), str(inferencer.model.head.fc.weight.device)
+
+
+@NO_GPU
+@pytest.mark.slow
+def test_an_image_is_classified_on_a_gpu_as_on_a_cpu(tmp_path, make_classifier, randomise):
+    torch.save(randomise(make_classifier()).state_dict(), tmp_path / 'a.pth')
+    on_cpu, here = on_gpu(tmp_path, scores, 'cpu', str(tmp_path / 'a.pth'))
+    found, there = on_gpu(tmp_path, scores, 'cuda', str(tmp_path / 'a.pth'))
+    assert (here, there) == ('cpu', 'cuda:0')
+    np.testing.assert_allclose(found, on_cpu, rtol=1e-4)
+    assert np.ptp(found) > 1e-3

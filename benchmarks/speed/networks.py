@@ -121,7 +121,7 @@ def classifier_training_step(model: BaseModel, images: Tensor, labels: Tensor, f
     model.train()
     images = _lay_out(model, images, form)
     wrapper = (BF16OptimWrapper if form.bf16 else OptimWrapper)(optimizer=_sgd(model))
-    samples = [DataSample().set_gt_label(int(label)) for label in labels]
+    samples = [DataSample().set_gt_label(int(label)).to(labels.device) for label in labels]
 
     def run() -> None:
         with wrapper.optim_context(model):

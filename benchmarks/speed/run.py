@@ -18,10 +18,11 @@ from benchmarks.speed.rows import ROWS, Row
 from benchmarks.speed.subject import Subject
 from benchmarks.speed.timing import Step, summarize, time_interleaved
 from mmpretrain_inception.configuring.config_file import read_config
+from mmpretrain_inception.configuring.machine import Machine
 from mmpretrain_inception.configuring.options import ConfigOptions
 from mmpretrain_inception.errors import UsageError
 from mmpretrain_inception.evaluation.complexity import count_complexity
-from mmpretrain_inception.utils.processor import has_native_bf16
+from mmpretrain_inception.utils.gpu import has_gpu
 from mmpretrain_inception.utils.wording import list_some
 
 # A training step also computes the gradients of inputs and of weights.
@@ -80,11 +81,11 @@ def run_benchmark(options: Options, report: Report = lambda results, context: No
     if options.threads is not None:
         torch.set_num_threads(options.threads)
     cfg = read_config(ConfigOptions(options.config, options.cfg_options))
-    device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
+    device = torch.device('cuda' if has_gpu() else 'cpu')
     height, width = options.shape
     multiply_adds = count_complexity(cfg, height, width).multiply_adds
     batch_sizes = dict(inference=options.batch_sizes, training=options.train_batch_sizes)
-    emulated = device.type == 'cpu' and not has_native_bf16()
+    emulated = not Machine.here().bf16
     context = dict(
         config=options.config,
         checkpoint=options.checkpoint,
@@ -107,7 +108,7 @@ def run_benchmark(options: Options, report: Report = lambda results, context: No
 def _chosen(rows: Sequence[Row], only: Sequence[str] | None, emulated: bool) -> list[Row]:
     if only is None and emulated:
         slow = [row.name for row in rows if row.precision == 'bf16']
-        print(f'left out, because this processor only emulates bfloat16 (--only times them): {list_some(slow)}')
+        print(f'left out, because bfloat16 is only emulated here (--only times them): {list_some(slow)}')
         return [row for row in rows if row.precision != 'bf16']
     first, *others = rows
     chosen = [row for row in others if only is None or any(text in row.name for text in only)]

@@ -51,7 +51,7 @@ def quicken(options: TestOptions) -> tuple[TestOptions, str]:
     )
     cfg = configure(wanted).cfg
     folds = hasattr(resolve(get_at(cfg, 'model.backbone.type'), MODELS), 'switch_to_deploy')
-    in_torch = replace(options, fast=False, deploy=folds, amp=way.precision != 'fp32' or machine.cuda)
+    in_torch = replace(options, fast=False, deploy=folds, amp=way.precision != 'fp32')
     if way.runtime is None:
         return in_torch, f'--fast: {way.name}'
     try:

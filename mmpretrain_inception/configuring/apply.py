@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from typing import Any, NamedTuple
 
+from mmengine._strategy import FSDPStrategy
 from mmengine.config import Config, ConfigDict
 from mmengine.hooks import EMAHook
 
@@ -15,7 +16,7 @@ from mmpretrain_inception.configuring.datasets import innermost_datasets
 from mmpretrain_inception.configuring.ensemble import model_key
 from mmpretrain_inception.configuring.plan import BF16, FP32, Plan, RunPlan, TestPlan, TrainPlan
 from mmpretrain_inception.errors import UsageError
-from mmpretrain_inception.registry import HOOKS, is_kind, resolve
+from mmpretrain_inception.registry import HOOKS, STRATEGIES, is_kind, resolve
 
 _LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
@@ -154,6 +155,9 @@ def _training_settings(plan: TrainPlan, cfg: Config) -> Iterator[Setting]:
         yield Setting('optim_wrapper.type', 'AmpOptimWrapper', '--amp', needed=True)
         if 'loss_scale' not in cfg.optim_wrapper:
             yield Setting('optim_wrapper.loss_scale', 'dynamic')
+        if is_kind(cfg.get('strategy'), FSDPStrategy, STRATEGIES):
+            # Each process sees its share of the gradients: only this scaler skips a step in all of them or in none.
+            yield Setting('optim_wrapper.use_fsdp', True, '--amp', needed=True)
     if not plan.validate:
         for part in ('val_cfg', 'val_dataloader', 'val_evaluator'):
             yield Setting(part, None, '--no-validate', needed=True)

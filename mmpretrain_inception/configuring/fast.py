@@ -35,6 +35,8 @@ class Way:
 WAYS = (
     Way('OpenVINO in bf16', 'bf16', 'openvino', 'openvino'),
     Way('PyTorch in bf16', 'bf16'),
+    # Of GPUs that only emulate bfloat16; processors emulate float16 too.
+    Way('PyTorch in fp16', 'fp16'),
     Way('OpenVINO in fp32', 'fp32', 'openvino', 'openvino'),
     Way('ONNX Runtime in fp32', 'fp32', 'onnx', 'onnxruntime'),
     Way('PyTorch in fp32', 'fp32'),
@@ -48,12 +50,11 @@ def choose_way(machine: Machine, has: Callable[[str], object] = find_spec) -> Wa
         machine: The machine. On a GPU it is PyTorch.
         has: Whether a library is installed, by its name.
     """
+    native = {'fp32': True, 'bf16': machine.bf16, 'fp16': machine.cuda}
     return next(
         way
         for way in WAYS
-        if (way.precision == 'fp32' or machine.bf16)
-        and (way.runtime is None or not machine.cuda)
-        and (way.needs is None or has(way.needs))
+        if native[way.precision] and (way.runtime is None or not machine.cuda) and (way.needs is None or has(way.needs))
     )
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-
 from mmpretrain_inception.utils.cores import cores_per_process
+from mmpretrain_inception.utils.gpu import gpu_has_native_bf16, has_gpu
 from mmpretrain_inception.utils.processor import has_native_bf16
 
 
@@ -16,17 +15,20 @@ class Machine:
 
     Attributes:
         cuda: Whether there is a GPU.
-        bf16: Whether it computes in bfloat16. Otherwise PyTorch emulates it, slower than float32.
+        bf16: Whether the GPU, or else the processor, computes in bfloat16. Otherwise PyTorch emulates it, slower than
+            float32.
+        processor_bf16: Whether the processor does, which runs exported files also where there is a GPU.
         cores: CPU cores for each process of the run.
     """
 
     cuda: bool = False
     bf16: bool = True
+    processor_bf16: bool = True
     cores: int = 1
 
     @classmethod
     def here(cls) -> Machine:
         """Describe the machine that this process runs on."""
-        cuda = torch.cuda.is_available()
-        bf16 = torch.cuda.is_bf16_supported(including_emulation=False) if cuda else has_native_bf16()
-        return cls(cuda=cuda, bf16=bf16, cores=cores_per_process())
+        cuda, processor = has_gpu(), has_native_bf16()
+        bf16 = gpu_has_native_bf16() if cuda else processor
+        return cls(cuda=cuda, bf16=bf16, processor_bf16=processor, cores=cores_per_process())

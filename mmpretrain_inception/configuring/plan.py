@@ -145,7 +145,7 @@ def make_plan(options: ConfigOptions, cfg: Config, machine: Machine) -> Plan:
         phases = ('train', 'test') if options.precision == 'int8' else ('test',)
         return RunPlan(
             data=_folder(options, cfg, phases, [members[0].checkpoint]),
-            notes=tuple(remark_on_bf16_file(options.out, options.precision, machine.bf16)),
+            notes=tuple(remark_on_bf16_file(options.out, options.precision, machine.processor_bf16)),
             loaders=_loader_defaults(cfg, machine),
             work_dir=_work_dir(options, cfg),
         )
@@ -218,7 +218,7 @@ def plan_test(options: TestOptions, cfg: Config, machine: Machine) -> TestPlan:
     if exported:
         classes = data.classes if data else None
         contract = check_contract(files[0], cfg, len(classes) if classes else num_classes_of(cfg), classes)
-        notes += remark_on_bf16_file(files[0], contract.precision, machine.bf16)
+        notes += remark_on_bf16_file(files[0], contract.precision, machine.processor_bf16)
     elif ensemble:
         members = with_models(members, cfg, name)
     shown = dict(show=options.show, wait_time=options.wait_time, out_dir=options.show_dir, interval=options.interval)

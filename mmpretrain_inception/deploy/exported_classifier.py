@@ -58,7 +58,8 @@ class ExportedClassifier(BaseModel):
         """
         if mode not in ('predict', 'tensor'):
             raise InputError(f'an exported file only predicts: expected mode predict or tensor, got {mode!r}')
-        logits = torch.from_numpy(self.network(inputs.cpu().numpy()))
+        # Back to where the annotations are: metrics compare the two.
+        logits = torch.from_numpy(self.network(inputs.cpu().numpy())).to(inputs.device)
         return logits if mode == 'tensor' else self.head.predict((logits,), data_samples)
 
 

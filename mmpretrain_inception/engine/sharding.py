@@ -6,7 +6,6 @@ import warnings
 from contextlib import nullcontext
 from typing import Any
 
-import torch
 from mmengine._strategy import FSDPStrategy as _FSDPStrategy
 from mmengine.dist import barrier, is_main_process
 from torch import Tensor, nn
@@ -14,6 +13,7 @@ from torch.distributed.fsdp import FullyShardedDataParallel as FSDP  # noqa: N81
 
 from mmpretrain_inception.registry import STRATEGIES
 from mmpretrain_inception.utils.atomic_file import atomic_path
+from mmpretrain_inception.utils.gpu import has_gpu
 
 # mmengine and this module use functions of FSDP that torch is replacing by a newer interface.
 _DEPRECATED = r'FSDP.state_dict_type\(\) and FSDP.set_state_dict_type\(\) are being deprecated'
@@ -42,7 +42,7 @@ class FSDPStrategy(_FSDPStrategy):
         super().__init__(state_dict_cfg=_WHOLE, **kwargs)
 
     def _wrap_model(self, model: nn.Module) -> nn.Module:
-        if not torch.cuda.is_available():
+        if not has_gpu():
             self.model_wrapper: dict[str, Any] = {**(self.model_wrapper or {}), 'device_id': 'cpu'}
         for parameter in model.parameters():
             # torch 2.14 loads an optimizer's state in the wrong order for parameters in another memory format.

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from benchmarks.speed.machine import describe_machine, matrix_product, peak_memory
+from benchmarks.speed.row_process import finished
 from mmpretrain_inception.utils.processor import instruction_set, processor_name
 
 CPU = torch.device('cpu')
@@ -35,3 +36,20 @@ def test_the_machine_is_described_by_its_threads_and_the_versions_that_count():
     assert description['torch'] == torch.__version__.partition('+')[0] or description['torch'] == torch.__version__
     assert description['device'] == processor_name()
     assert description['instruction_set'] == instruction_set()
+
+
+def test_a_gpu_is_named_and_tells_its_peak_and_is_waited_for(monkeypatch):
+    gpu, calls, held = torch.device('cuda', 0), [], iter([3_000_000])
+    answers = dict(
+        get_device_name=lambda device: f'a card at {device}',
+        reset_peak_memory_stats=lambda device: calls.append('reset'),
+        memory_allocated=lambda device: next(held),
+        max_memory_allocated=lambda device: 10_000_000,
+        synchronize=lambda device: calls.append('wait'),
+    )
+    for name, answer in answers.items():
+        monkeypatch.setattr(torch.cuda, name, answer)
+
+    assert describe_machine(gpu)['device'] == 'a card at cuda:0'
+    assert peak_memory(finished(lambda: calls.append('run'), gpu), gpu) == 7
+    assert calls == ['reset', 'run', 'wait']

@@ -1,9 +1,12 @@
 from dataclasses import replace
 from pathlib import Path
 
+import emulated_gpu
 import pytest
 import torch
+from emulated_gpu import GPU, NO_GPU, on_gpu
 from mmengine.config import Config
+from mmpretrain.registry import MODELS
 from support import CONFIGS
 
 from benchmarks.speed.networks import (
@@ -17,6 +20,7 @@ from benchmarks.speed.networks import (
 )
 from benchmarks.speed.rows import ROWS, Row
 from benchmarks.speed.run import Options, run_benchmark
+from mmpretrain_inception.configuring.machine import Machine
 from mmpretrain_inception.errors import InputError, UsageError
 
 CONFIG = CONFIGS / 'inception-v3-aux_8xb32_in1k.py'
@@ -122,13 +126,13 @@ def test_rows_are_timed_each_in_its_environment_and_compared_with_the_first(only
 )
 def test_rows_that_would_be_emulated_are_left_out_in_one_line(monkeypatch, capsys, only_rows, native, only, names):
     """But those that are asked for by name."""
-    monkeypatch.setattr('benchmarks.speed.run.has_native_bf16', lambda: native)
+    monkeypatch.setattr(Machine, 'here', lambda: Machine(bf16=native))
     timed = []
     monkeypatch.setattr('benchmarks.speed.run._time_group', lambda subject, phase, rows, *_: timed.append(rows) or [])
     only_rows(*(Row(name, precision, '') for name, precision in (('first', 'fp32'), ('a', 'bf16'), ('b', 'fp32'))))
     run_benchmark(replace(OPTIONS, only=only, train_batch_sizes=[2]))
     assert [[row.name for row in rows] for rows in timed] == [names]
-    said = 'left out, because this processor only emulates bfloat16 (--only times them): a\n'
+    said = 'left out, because bfloat16 is only emulated here (--only times them): a\n'
     assert capsys.readouterr().out.endswith(said) == (not native and only is None)
 
 
@@ -155,3 +159,22 @@ def children():
     """Return the processes that this one has started, where the system tells."""
     listed = Path('/proc/thread-self/children')
     return set(listed.read_text().split()) if listed.exists() else set()
+
+
+def training_step_on_gpu(rank):
+    emulated_gpu.start()
+    parts = dict(
+        backbone=dict(type='LeNet5'),
+        neck=dict(type='GlobalAveragePooling'),
+        head=dict(type='LinearClsHead', num_classes=3, in_channels=120),
+    )
+    model = MODELS.build(dict(type='ImageClassifier', **parts))
+    before = model.head.fc.weight.tolist()
+    images, labels = torch.randn(2, 1, 32, 32).to(GPU), torch.tensor([0, 2]).to(GPU)
+    classifier_training_step(model.to(GPU), images, labels, Form(bf16=True))()
+    return before != model.head.fc.weight.tolist()
+
+
+@NO_GPU
+def test_a_classifier_trains_on_a_gpu_with_labels_that_are_there(tmp_path):
+    assert on_gpu(tmp_path, training_step_on_gpu)

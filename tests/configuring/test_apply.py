@@ -11,7 +11,7 @@ from mmpretrain_inception.configuring.apply import _overlap, apply
 from mmpretrain_inception.configuring.config_file import get_at, merge_options
 from mmpretrain_inception.configuring.ensemble import Member
 from mmpretrain_inception.configuring.folder import FolderData
-from mmpretrain_inception.configuring.plan import BF16, Plan, RunPlan, TestPlan, TrainPlan
+from mmpretrain_inception.configuring.plan import BF16, FP16, Plan, RunPlan, TestPlan, TrainPlan
 from mmpretrain_inception.errors import UsageError
 
 PIPELINE = [dict(type='LoadImageFromFile'), dict(type='PackInputs')]
@@ -213,3 +213,13 @@ def test_a_config_that_shards_is_tested_whole(cfg):
     written, _ = apply(TestPlan(members=(Member('a.pth'),)), cfg)
     assert 'strategy' not in written
     assert 'runner_type' not in written
+
+
+@pytest.mark.parametrize(
+    ('strategy', 'precision', 'scaler'),
+    [(dict(type='FSDPStrategy'), FP16, True), (None, FP16, None), (dict(type='FSDPStrategy'), BF16, None)],
+)
+def test_sharded_gradients_in_float16_get_the_scaler_that_all_processes_share(cfg, strategy, precision, scaler):
+    cfg.strategy = strategy
+    written, _ = apply(TrainPlan(precision=precision), cfg)
+    assert written.optim_wrapper.get('use_fsdp') is scaler

@@ -19,7 +19,7 @@ ALL = ('openvino', 'onnxruntime')
         (EMULATED, ('onnxruntime',), 'ONNX Runtime in fp32'),
         (EMULATED, (), 'PyTorch in fp32'),
         (GPU, ALL, 'PyTorch in bf16'),
-        (OLD_GPU, ALL, 'PyTorch in fp32'),
+        (OLD_GPU, ALL, 'PyTorch in fp16'),
     ],
 )
 def test_the_fastest_way_depends_on_the_processor_and_on_what_is_installed(machine, installed, expected):

@@ -9,8 +9,9 @@ from mmpretrain_inception.configuring.plan import BF16, FP16, FP32, Plan, make_p
 from mmpretrain_inception.errors import InputError, UsageError
 
 CPU = Machine(cuda=False, bf16=True, cores=2)
-AVX2 = Machine(cuda=False, bf16=False, cores=4)
+AVX2 = Machine(cuda=False, bf16=False, processor_bf16=False, cores=4)
 OLD_GPU = Machine(cuda=True, bf16=False, cores=64)
+GPU_BESIDE_AVX2 = Machine(cuda=True, bf16=True, processor_bf16=False)
 
 
 def config(**settings):
@@ -75,7 +76,15 @@ def test_mixed_precision_that_would_be_emulated_is_left_out_in_one_line(plan):
 
 
 @pytest.mark.parametrize(
-    ('machine', 'precision', 'said'), [(AVX2, 'bf16', True), (AVX2, 'fp32', False), (CPU, 'bf16', False)]
+    ('machine', 'precision', 'said'),
+    [
+        (AVX2, 'bf16', True),
+        (AVX2, 'fp32', False),
+        (CPU, 'bf16', False),
+        # Exported files are run on the processor.
+        (GPU_BESIDE_AVX2, 'bf16', True),
+        (OLD_GPU, 'bf16', False),
+    ],
 )
 def test_an_export_in_bf16_says_where_it_is_slow(machine, precision, said):
     options = ExportOptions('c.py', checkpoint='a.pth', to='torch', out='m.pt2', precision=precision)

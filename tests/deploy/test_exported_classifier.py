@@ -1,8 +1,10 @@
 from copy import deepcopy
 
+import emulated_gpu
 import numpy as np
 import pytest
 import torch
+from emulated_gpu import GPU, NO_GPU, on_gpu
 from mmengine.registry import MODELS
 from mmpretrain.models import MultiLabelClsHead
 from mmpretrain.structures import DataSample
@@ -11,6 +13,7 @@ from torch import nn
 from mmpretrain_inception.deploy import Contract, export_model
 from mmpretrain_inception.deploy.exported_classifier import ExportedClassifier
 from mmpretrain_inception.errors import InputError
+from mmpretrain_inception.evaluation.metrics import CrossEntropy
 
 MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 PREPROCESSOR = dict(mean=MEAN, std=STD, to_rgb=True, num_classes=4)
@@ -108,3 +111,23 @@ def test_several_labels_are_chosen_as_by_mmpretrains_head(described, chosen):
 def test_logits_that_nothing_is_known_of_are_no_predictions(described):
     with pytest.raises(InputError, match=r'm\.pt2: expected activation softmax or sigmoid in its contract, got null'):
         ExportedClassifier(described(activation=None), threads=1)
+
+
+def cross_entropy_on_gpu(rank, path):
+    emulated_gpu.start()
+    exported = ExportedClassifier(path, data_preprocessor=dict(num_classes=4), threads=1).to(GPU)
+    images = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    samples = exported.test_step(
+        dict(inputs=images, data_samples=[DataSample().set_gt_label(label) for label in (1, 3)])
+    )
+    metric = CrossEntropy()
+    metric.process(None, [sample.to_dict() for sample in samples])
+    scores = torch.stack([sample.pred_score for sample in samples])
+    return str(scores.device), scores.tolist(), metric.compute_metrics(metric.results)['cross_entropy']
+
+
+@NO_GPU
+def test_scores_are_where_the_annotations_are_on_a_gpu_too(described, tmp_path):
+    place, scores, found = on_gpu(tmp_path, cross_entropy_on_gpu, described())
+    assert place == 'cuda:0'
+    assert found == pytest.approx(-np.log([scores[0][1], scores[1][3]]).mean(), rel=1e-6)

@@ -1,4 +1,4 @@
-"""Checkpoints that torch's restricted unpickler opens."""
+"""Checkpoints that torch's restricted unpickler opens, on any machine."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from mmengine.runner import Runner
 from mmpretrain_inception.registry import HOOKS
 
 _PARTS_WITH_OBJECTS = ('meta', 'message_hub', 'param_schedulers', 'optimizer')
+# EMAHook puts its average here as it is, on the GPU of a run that has one.
+_PARTS_ON_DEVICE = ('state_dict', 'ema_state_dict')
 _DROPPED = object()
 
 
@@ -24,18 +26,23 @@ class PlainCheckpointHook(Hook):
 
     mmengine 0.10.7 saves ``HistoryBuffer`` objects and NumPy arrays in its checkpoints, which torch >= 2.6 refuses,
     also in ``--resume``. Allowing these classes would open the restricted unpickler to ``getattr``. This hook saves the
-    same content as plain containers and, after loading, rebuilds the objects that mmengine's message hub expects.
+    same content as plain containers and, after loading, rebuilds the objects that mmengine's message hub expects. Where
+    mmengine saves tensors of a GPU, which torch loads only where there is one, it saves them as tensors of the CPU.
 
-    It can be removed when mmengine's checkpoints open with ``weights_only=True``.
+    It can be removed when mmengine's checkpoints open with ``weights_only=True``, without a GPU too.
     """
 
     priority = 'VERY_LOW'
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Convert the parts in which mmengine saves objects to plain containers."""
+        """Convert the parts in which mmengine saves objects to plain containers, and weights to tensors of the CPU."""
         for part in _PARTS_WITH_OBJECTS:
             if part in checkpoint:
                 checkpoint[part] = to_plain(checkpoint[part])
+        for part in _PARTS_ON_DEVICE:
+            for name, value in checkpoint.get(part, {}).items():
+                if isinstance(value, torch.Tensor):
+                    checkpoint[part][name] = value.cpu()
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Rebuild the history buffers."""

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 from torch import distributed, nn
 
 from mmpretrain_inception.errors import InputError, UsageError
 from mmpretrain_inception.registry import MODELS, RUNNERS, resolve
+from mmpretrain_inception.utils.gpu import count_gpus, has_gpu
 
 
 def build_runner(cfg: Config, *, testing: bool = False) -> Runner:
-    """Join the process group where mmengine cannot, and build the config's Runner.
+    """Prepare what mmengine leaves out, such as joining a process group on CPUs, and build the config's Runner.
 
     Args:
         cfg: A config with ``launcher`` set.
@@ -26,10 +27,13 @@ def build_runner(cfg: Config, *, testing: bool = False) -> Runner:
 
     Raises:
         InputError: If the config trains on CPUs with a normalisation that only GPUs synchronise.
-        UsageError: If the launcher does not work on this machine.
+        UsageError: If the launcher does not work on this machine, or starts more processes than it has GPUs.
         KeyError: If nobody has registered ``runner_type``.
     """
-    if cfg.launcher != 'none' and not torch.cuda.is_available():
+    if has_gpu():
+        _refuse_to_share_gpus(cfg.launcher)
+        _let_cublas_repeat_itself(cfg)
+    elif cfg.launcher != 'none':
         if not testing:
             _refuse_synced_norm(cfg)
         _join_on_cpu(cfg.launcher, cfg.get('env_cfg', {}).get('dist_cfg', {}).get('timeout'))
@@ -38,6 +42,25 @@ def build_runner(cfg: Config, *, testing: bool = False) -> Runner:
         kind = type(kind.__name__, (_DumpsBesideLog, kind), {})
         return kind.from_cfg(cfg)
     return RUNNERS.build(cfg)
+
+
+def _refuse_to_share_gpus(launcher: str) -> None:
+    """Refuse more processes than GPUs: mmengine gives each process of torchrun the GPU of its number."""
+    processes, gpus = int(os.environ.get('LOCAL_WORLD_SIZE', '1')), count_gpus()
+    if launcher == 'pytorch' and processes > gpus:
+        raise UsageError(
+            f'--launcher pytorch: expected a GPU for each process of this machine, got {processes} processes and '
+            f'{gpus} GPU{"s" * (gpus != 1)}; start as many as there are GPUs'
+        )
+
+
+def _let_cublas_repeat_itself(cfg: Config) -> None:
+    """Choose the memory of cuBLAS that repeats results, without which a deterministic run ends at its first product.
+
+    PyTorch asks for this variable and does not set it. It has to be there before cuBLAS is used.
+    """
+    if (cfg.get('randomness') or {}).get('deterministic'):
+        os.environ.setdefault('CUBLAS_WORKSPACE_CONFIG', ':4096:8')
 
 
 def _refuse_synced_norm(cfg: Config) -> None:

@@ -68,6 +68,19 @@ def test_parameters_that_are_not_finite_stop_the_run_in_any_case(tmp_path):
         train(tmp_path, max_skipped=9, rate=float('inf'))
 
 
+def test_statistics_are_saved_in_one_call_for_each_data_type(tmp_path, monkeypatch):
+    calls, copy = [], torch._foreach_copy_
+
+    def note(places, values):
+        calls.append({(place.dtype, value.dtype) for place, value in zip(places, values)})
+        copy(places, values)
+
+    monkeypatch.setattr(torch, '_foreach_copy_', note)
+    train(tmp_path, length=2)
+    # running_mean and running_var, then num_batches_tracked.
+    assert calls == [{(torch.float32, torch.float32)}, {(torch.int64, torch.int64)}]
+
+
 def train_in_process(rank, folder, max_skipped):
     """The second process meets the bad number, whose file is 5.jpg."""
     ddp = dict(type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False)

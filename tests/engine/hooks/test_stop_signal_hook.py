@@ -3,13 +3,16 @@ import signal
 import subprocess
 import time
 from multiprocessing import get_context
+from types import SimpleNamespace
 
 import pytest
 import torch
 from mmengine.hooks import Hook
+from torch import distributed
 from toy_run import Do, build, state
 
 from mmpretrain_inception.engine import SafeCheckpointHook, StopSignalHook
+from mmpretrain_inception.engine.hooks import stop_signal_hook
 from mmpretrain_inception.engine.hooks.stop_signal_hook import _outlive_signals
 
 
@@ -121,3 +124,16 @@ def test_without_a_hook_for_checkpoints_the_log_promises_none(tmp_path):
     assert not list(tmp_path.glob('*.pth'))
     (log,) = tmp_path.rglob('*.log')
     assert 'SIGTERM: stopping after 7 iterations without a checkpoint' in log.read_text()
+
+
+def test_processes_on_gpus_agree_on_the_cpu(monkeypatch):
+    groups, agreed = [], []
+    monkeypatch.setattr(stop_signal_hook, 'get_world_size', lambda: 2)
+    monkeypatch.setattr(distributed, 'new_group', lambda **kind: groups.append(kind) or 'group')
+    monkeypatch.setattr(distributed, 'all_reduce', lambda value, op, group: agreed.append((value.device.type, group)))
+    hook, loader = StopSignalHook(), SimpleNamespace(worker_init_fn=None)
+    hook.before_train(SimpleNamespace(train_dataloader=loader, val_loop=None))
+    hook._agree()
+    hook.after_train(None)
+    assert groups == [dict(backend='gloo')]
+    assert agreed == [('cpu', 'group')]

@@ -1,4 +1,6 @@
+import os
 import time
+from datetime import timedelta
 
 import pytest
 import torch
@@ -83,3 +85,65 @@ def test_a_test_run_leaves_the_config_of_the_training_run_alone(tmp_path, runner
     dumped = load_config(f'{runner.log_dir}/c.py')
     assert dumped.model == member
     assert dumped.get('runner_type') == runner_type
+
+
+@pytest.fixture
+def two_gpus(monkeypatch):
+    """Pretend that there are two GPUs, and note what is done to join a process group on them."""
+    done = []
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    monkeypatch.setattr(torch.cuda, 'device_count', lambda: 2)
+    monkeypatch.setattr(torch.cuda, 'set_device', lambda number: done.append(('set_device', number)))
+
+    def init_process_group(**arguments):
+        done.append(('init_process_group', arguments))
+        raise ConnectionError('as far as a test goes')
+
+    monkeypatch.setattr(distributed, 'init_process_group', init_process_group)
+    for name, value in dict(RANK='5', LOCAL_RANK='1', WORLD_SIZE='6', LOCAL_WORLD_SIZE='2').items():
+        monkeypatch.setenv(name, value)
+    # Given back afterwards.
+    monkeypatch.setenv('CUBLAS_WORKSPACE_CONFIG', '')
+    monkeypatch.delenv('CUBLAS_WORKSPACE_CONFIG')
+    return done
+
+
+def start_up(tmp_path, **settings):
+    path = tmp_path / 'c.py'
+    settings = dict(model=dict(), work_dir=str(tmp_path / 'work'), experiment_name=tmp_path.name, **settings)
+    path.write_text('\n'.join(f'{key} = {value!r}' for key, value in settings.items()))
+    return build_runner(load_config(str(path)))
+
+
+def test_a_process_takes_the_gpu_of_its_number_and_joins_by_nccl(two_gpus, tmp_path):
+    environment = dict(dist_cfg=dict(backend='nccl', timeout=60))
+    with pytest.raises(ConnectionError):
+        start_up(tmp_path, launcher='pytorch', env_cfg=environment)
+    assert two_gpus == [
+        ('set_device', 1),
+        ('init_process_group', dict(backend='nccl', timeout=timedelta(seconds=60))),
+    ]
+
+
+def test_more_processes_than_gpus_are_refused_before_they_join(two_gpus, tmp_path, monkeypatch):
+    monkeypatch.setenv('LOCAL_WORLD_SIZE', '4')
+    with pytest.raises(UsageError, match='expected a GPU for each process of this machine, got 4 processes and 2 GPUs'):
+        start_up(tmp_path, launcher='pytorch')
+    assert two_gpus == []
+
+
+@pytest.mark.parametrize(
+    ('randomness', 'before', 'after'),
+    [
+        (dict(seed=0, deterministic=True), None, ':4096:8'),
+        (dict(seed=0, deterministic=True), ':16:8', ':16:8'),
+        (dict(seed=0, deterministic=False), None, None),
+        (dict(seed=0), None, None),
+    ],
+)
+def test_a_deterministic_run_chooses_the_memory_of_cublas(two_gpus, tmp_path, monkeypatch, randomness, before, after):
+    if before:
+        monkeypatch.setenv('CUBLAS_WORKSPACE_CONFIG', before)
+    with pytest.raises(ConnectionError):
+        start_up(tmp_path, launcher='pytorch', randomness=randomness)
+    assert os.environ.get('CUBLAS_WORKSPACE_CONFIG') == after
