@@ -14,6 +14,7 @@ from torch import distributed, nn
 
 from mmpretrain_inception.errors import InputError, UsageError
 from mmpretrain_inception.registry import MODELS, RUNNERS, resolve
+from mmpretrain_inception.workarounds import selects_a_gpu
 
 
 def build_runner(cfg: Config, *, testing: bool = False) -> Runner:
@@ -32,7 +33,8 @@ def build_runner(cfg: Config, *, testing: bool = False) -> Runner:
     if cfg.launcher != 'none' and not torch.cuda.is_available():
         if not testing:
             _refuse_synced_norm(cfg)
-        _join_on_cpu(cfg.launcher, cfg.get('env_cfg', {}).get('dist_cfg', {}).get('timeout'))
+        if selects_a_gpu():
+            _join_on_cpu(cfg.launcher, cfg.get('env_cfg', {}).get('dist_cfg', {}).get('timeout'))
     kind: Any = resolve(cfg.get('runner_type', 'Runner'), RUNNERS)
     if testing and kind is not None:
         kind = type(kind.__name__, (_DumpsBesideLog, kind), {})

@@ -1,0 +1,65 @@
+"""Import, train, resume, test, export and predict on a few digits: what has to work in every environment.
+
+noxfile.py runs it in each. Not a test of pytest's, because every part of it has longer ones in this folder.
+"""
+
+import re
+import sys
+import tempfile
+import time
+
+from support import CONFIGS, REPOSITORY, TINY_DIGITS, run
+
+CONFIG = CONFIGS / 'inception-v3_1xb64_digits-75px.py'
+PREDICT = f"""
+import numpy as np
+from mmpretrain import get_model, inference_model
+import mmpretrain_inception
+model = get_model({str(CONFIG)!r}, pretrained='work/epoch_2.pth')
+found = inference_model(model, np.zeros((80, 80, 3), np.uint8))
+assert abs(sum(found['pred_scores']) - 1) < 1e-4, found
+"""
+# By name: the arguments of Python, in the order in which they build on each other.
+STEPS = {
+    'doctor': ('-m', 'mmpretrain_inception.doctor'),
+    'import': ('-W', 'error::UserWarning:mmpretrain_inception', '-c', 'import mmpretrain_inception'),
+    'train': ('tools/train.py', CONFIG, '--work-dir', 'work', '--cfg-options', *TINY_DIGITS),
+    'resume': (
+        *('tools/train.py', CONFIG, '--work-dir', 'work', '--resume', '--cfg-options', *TINY_DIGITS),
+        'train_cfg.max_epochs=2',
+    ),
+    'test': ('tools/test.py', CONFIG, 'work/epoch_2.pth', '--cfg-options', *TINY_DIGITS),
+    'convert': ('tools/convert_weights.py', 'work/epoch_2.pth', 'weights.safetensors', '--to', 'torchvision'),
+    'test converted': ('tools/test.py', CONFIG, 'weights.safetensors', '--cfg-options', *TINY_DIGITS),
+    'export': ('tools/export.py', CONFIG, 'work/epoch_2.pth', '--to', 'torch', '--out', 'model.pt2'),
+    'test exported': ('tools/test.py', CONFIG, 'model.pt2', '--cfg-options', *TINY_DIGITS),
+    'predict': ('-c', PREDICT),
+}
+# These evaluate the same weights.
+EQUAL = ('test', 'test converted', 'test exported')
+
+
+def main():
+    """Run every step, print how it went and how long it took, and end with status 1 after the first that fails."""
+    accuracy = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, arguments in STEPS.items():
+            start = time.perf_counter()
+            result = run_step(arguments, folder)
+            if result.returncode:
+                sys.exit(f'{name}: failed with status {result.returncode}\n{result.stdout}{result.stderr}')
+            found = re.findall(r'accuracy/top1: ([\d.]+)', result.stdout + result.stderr)
+            accuracy[name] = found[-1] if found else ''
+            print(f'{name}: passed in {time.perf_counter() - start:.0f} s {accuracy[name]}', flush=True)
+    if len({accuracy[name] for name in EQUAL}) > 1:
+        sys.exit(f'the same weights have different accuracies: {accuracy}')
+
+
+def run_step(arguments, folder):
+    """Run Python with these arguments in the folder; files of the repository by their absolute paths."""
+    paths = [REPOSITORY / part if str(part).startswith('tools/') else part for part in arguments]
+    return run(sys.executable, *paths, cwd=folder)
+
+
+if __name__ == '__main__':
+    main()
