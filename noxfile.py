@@ -1,6 +1,6 @@
 """The environments that are tried: `nox -l` lists them, `nox` runs the smoke test of each.
 
-One of them: `nox -s 'smoke-3.13(stack=onedl, dependencies=newest)'`. Interpreters that are missing are skipped.
+One of them: `nox -s 'smoke-3.13(onedl, newest)'`. Interpreters that are missing are skipped.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ nox.options.reuse_existing_virtualenvs = False
 
 
 @nox.session(python=PYTHONS)
-@nox.parametrize('dependencies', DEPENDENCIES)
-@nox.parametrize('stack', STACKS)
+@nox.parametrize('dependencies', DEPENDENCIES, ids=DEPENDENCIES)
+@nox.parametrize('stack', STACKS, ids=STACKS)
 def smoke(session: nox.Session, stack: str, dependencies: str) -> None:
     """Import, train, resume, test, export and predict on a few digits."""
     install(session, stack, dependencies, '.')
@@ -30,8 +30,8 @@ def smoke(session: nox.Session, stack: str, dependencies: str) -> None:
 
 
 @nox.session(python=PYTHONS)
-@nox.parametrize('dependencies', DEPENDENCIES)
-@nox.parametrize('stack', STACKS)
+@nox.parametrize('dependencies', DEPENDENCIES, ids=DEPENDENCIES)
+@nox.parametrize('stack', STACKS, ids=STACKS)
 def tests(session: nox.Session, stack: str, dependencies: str) -> None:
     """The quick tests. Arguments go to pytest: `nox -s 'tests-3.12(...)' -- tests/weights`."""
     install(session, stack, dependencies, '.[dev,keras]')

@@ -7,10 +7,13 @@ and their fork have the same names, and not every version tells what is fixed in
 from __future__ import annotations
 
 import inspect
+import io
 import re
 import warnings
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from importlib.util import find_spec
+from pathlib import Path
 from typing import NamedTuple
 
 from mmengine.config import utils as config_utils
@@ -25,6 +28,7 @@ PKG_RESOURCES_IS_MISSING = (
     "mmengine cannot read configs by name (_base_ = 'mmpretrain::...') without pkg_resources; "
     "pip install 'setuptools<82'"
 )
+_PRINTED = 'Could not import OneDL'
 
 
 class Fault(NamedTuple):
@@ -73,6 +77,14 @@ def lacks_operators() -> bool:
     return find_spec('mmcv._ext') is None
 
 
+def prints_on_import() -> bool:
+    """Return whether mmpretrain prints on import that it has not found a library for data of its publisher's."""
+    # Read, not imported, which would print.
+    spec = find_spec('mmpretrain')
+    file = Path(spec.origin).parent / 'datasets/__init__.py' if spec and spec.origin else None
+    return bool(file and file.is_file() and _PRINTED in file.read_text())
+
+
 def selects_a_gpu() -> bool:
     """Return whether mmengine selects a GPU before it joins a process group, also where there is none."""
     return has_source(dist_utils._init_dist_pytorch, 'torch.cuda.set_device', 'init_process_group')
@@ -98,6 +110,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault('mmengine needs pkg_resources, which setuptools 82 removed', 'setup.cfg: setuptools<82', needs_pkg_resources),
     Fault('mmcv warns of missing operators that nothing here uses', 'workarounds.py', lacks_operators),
+    Fault('mmpretrain prints that it lacks a library that nothing here uses', 'workarounds.py', prints_on_import),
     Fault('mmengine selects a GPU for processes on CPUs', 'engine/runner/launch.py', selects_a_gpu),
     Fault("mmengine's Runner passes a GPU to DDP on CPUs", 'configuring/apply.py', passes_a_gpu_to_ddp),
     Fault(
@@ -161,3 +174,9 @@ with warnings.catch_warnings():
     if lacks_operators():
         warnings.filterwarnings('ignore', message='Fail to import ``MultiScaleDeformableAttention``')
     import mmcv.cnn.bricks.transformer  # noqa: F401
+
+# This can be removed when mmpretrain no longer prints.
+if prints_on_import():
+    with redirect_stdout(io.StringIO()) as _printed:
+        import mmpretrain.datasets  # noqa: F401
+    print(_printed.getvalue().replace(f'{_PRINTED}\n', ''), end='')

@@ -13,11 +13,11 @@ from support import CONFIGS, REPOSITORY, TINY_DIGITS, run
 CONFIG = CONFIGS / 'inception-v3_1xb64_digits-75px.py'
 PREDICT = f"""
 import numpy as np
-from mmpretrain import get_model, inference_model
+from mmpretrain import ImageClassificationInferencer
 import mmpretrain_inception
-model = get_model({str(CONFIG)!r}, pretrained='work/epoch_2.pth')
-found = inference_model(model, np.zeros((80, 80, 3), np.uint8))
-assert abs(sum(found['pred_scores']) - 1) < 1e-4, found
+predict = ImageClassificationInferencer({str(CONFIG)!r}, pretrained='work/epoch_2.pth')
+(found,) = predict(np.zeros((80, 80, 3), np.uint8))
+assert len(found['pred_scores']) == 10 and abs(sum(found['pred_scores']) - 1) < 1e-4, found
 """
 # By name: the arguments of Python, in the order in which they build on each other.
 STEPS = {

@@ -160,3 +160,10 @@ def test_what_is_required_is_what_is_looked_for():
         assert len(required) == len(stack.PROVIDERS)
         assert known.issuperset(required)
     assert known.issuperset(other for others in SETUP['SAME'].values() for other in others)
+
+
+def test_the_oldest_environment_has_the_lower_bounds_of_setup_cfg():
+    pytest.importorskip('nox')
+    oldest = runpy.run_path(str(REPOSITORY / 'noxfile.py'))['oldest']('onedl')
+    assert {'torch==2.6', 'onedl-mmengine==0.10.12'} <= set(oldest)
+    assert not any('mmcv-lite' in line or '#' in line for line in oldest)

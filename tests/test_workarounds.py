@@ -1,8 +1,10 @@
 """Workarounds are active where their fault is, which is looked for in the code of the dependency."""
 
+import sys
+
 import pytest
 from mmengine.config import Config
-from support import REPOSITORY
+from support import REPOSITORY, run
 
 from mmpretrain_inception import workarounds
 from mmpretrain_inception.configuring import apply as applying
@@ -64,3 +66,10 @@ def test_ddp_on_cpus_is_configured_here_only_if_mmengine_passes_a_gpu(monkeypatc
     monkeypatch.setattr(applying, 'passes_a_gpu_to_ddp', lambda: faulty)
     written, _ = applying.apply(TrainPlan(work_dir='work', launcher='pytorch', ddp_on_cpu=True), Config())
     assert ('model_wrapper_cfg' in written) is faulty
+
+
+@pytest.mark.slow
+def test_importing_prints_nothing(tmp_path):
+    """mmcv warns of its missing operators, and the fork of mmpretrain prints a line."""
+    result = run(sys.executable, '-c', 'import mmpretrain_inception', cwd=tmp_path, PYTHONPATH=REPOSITORY)
+    assert (result.returncode, result.stdout, result.stderr) == (0, '', '')
