@@ -23,10 +23,10 @@ from mmpretrain_inception.version import __version__
 
 try:
     import torch
-
-    from mmpretrain_inception.utils.processor import describe_processor, has_native_bf16
 except Exception:  # Whatever is wrong with torch, its own line says it.
-    describe_processor = None  # type: ignore[assignment]
+    torch = None  # type: ignore[assignment]
+if torch is not None:
+    from mmpretrain_inception.utils.processor import has_native_bf16, instruction_set, processor_name
 try:
     with warnings.catch_warnings():
         # What they say has lines of its own.
@@ -142,13 +142,12 @@ def _required_names() -> dict[str, list[str]]:
 
 def _machine() -> Iterator[Fact]:
     """Yield the processor, the GPU, and where downloaded weights go."""
-    if describe_processor is None:
+    if torch is None:
         yield Fact('processor', f'{platform.processor() or platform.machine()}, {os.cpu_count()} cores')
         return
-    bf16 = 'bfloat16' if has_native_bf16() else 'bfloat16 emulated'
-    yield Fact(
-        'processor', f'{describe_processor()}, {bf16}, {os.cpu_count()} cores, {torch.get_num_threads()} threads'
-    )
+    computes = 'computes in bfloat16' if has_native_bf16() else 'emulates bfloat16'
+    cores = f'{os.cpu_count()} cores, {torch.get_num_threads()} threads'
+    yield Fact('processor', f'{processor_name()}, {instruction_set()}, {computes}, {cores}')
     if torch.cuda.is_available():
         names = ', '.join(torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count()))
         yield Fact('gpu', f'{names}, CUDA {torch.version.cuda}, cuDNN {torch.backends.cudnn.version()}')
