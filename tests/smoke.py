@@ -40,17 +40,22 @@ EQUAL = ('test', 'test converted', 'test exported')
 
 
 def main():
-    """Run every step, print how it went and how long it took, and end with status 1 after the first that fails."""
-    accuracy = {}
+    """Run every step, print how it went and how long it took, and end with status 1 if one failed."""
+    accuracy, failed = {}, []
     with tempfile.TemporaryDirectory() as folder:
         for name, arguments in STEPS.items():
             start = time.perf_counter()
             result = run_step(arguments, folder)
-            if result.returncode:
-                sys.exit(f'{name}: failed with status {result.returncode}\n{result.stdout}{result.stderr}')
+            seconds = f'{time.perf_counter() - start:.0f} s'
             found = re.findall(r'accuracy/top1: ([\d.]+)', result.stdout + result.stderr)
             accuracy[name] = found[-1] if found else ''
-            print(f'{name}: passed in {time.perf_counter() - start:.0f} s {accuracy[name]}', flush=True)
+            if result.returncode:
+                failed.append(name)
+                print(f'{name}: FAILED with status {result.returncode} in {seconds}\n{result.stdout}{result.stderr}')
+            else:
+                print(f'{name}: passed in {seconds} {accuracy[name]}'.rstrip(), flush=True)
+    if failed:
+        sys.exit(f'failed: {", ".join(failed)}')
     if len({accuracy[name] for name in EQUAL}) > 1:
         sys.exit(f'the same weights have different accuracies: {accuracy}')
 
