@@ -37,26 +37,37 @@ STEPS = {
 }
 # These evaluate the same weights.
 EQUAL = ('test', 'test converted', 'test exported')
+# What exporting says where PyTorch is too old for it; there is no exported file then.
+TOO_OLD = 'needs a newer PyTorch'
+NEEDS = {'test exported': 'export'}
 
 
 def main():
     """Run every step, print how it went and how long it took, and end with status 1 if one failed."""
-    accuracy, failed = {}, []
+    accuracy, failed, left_out = {}, [], []
     with tempfile.TemporaryDirectory() as folder:
         for name, arguments in STEPS.items():
+            if NEEDS.get(name) in left_out:
+                continue
             start = time.perf_counter()
             result = run_step(arguments, folder)
-            seconds = f'{time.perf_counter() - start:.0f} s'
-            found = re.findall(r'accuracy/top1: ([\d.]+)', result.stdout + result.stderr)
-            accuracy[name] = found[-1] if found else ''
+            output = result.stdout + result.stderr
+            if TOO_OLD in output:
+                left_out.append(name)
+                print(f'{name}: left out, it {TOO_OLD}')
+                continue
+            found = re.findall(r'accuracy/top1: ([\d.]+)', output)
+            accuracy |= {name: found[-1]} if found else {}
+            state = f'FAILED with status {result.returncode}' if result.returncode else 'passed'
+            print(
+                f'{name}: {state} in {time.perf_counter() - start:.0f} s {accuracy.get(name, "")}'.rstrip(), flush=True
+            )
             if result.returncode:
                 failed.append(name)
-                print(f'{name}: FAILED with status {result.returncode} in {seconds}\n{result.stdout}{result.stderr}')
-            else:
-                print(f'{name}: passed in {seconds} {accuracy[name]}'.rstrip(), flush=True)
+                print(output)
     if failed:
         sys.exit(f'failed: {", ".join(failed)}')
-    if len({accuracy[name] for name in EQUAL}) > 1:
+    if len({accuracy[name] for name in EQUAL if name in accuracy}) > 1:
         sys.exit(f'the same weights have different accuracies: {accuracy}')
 
 
