@@ -6,7 +6,7 @@ every publisher's files into models with our backbone. Other models load as befo
 
 import sys
 
-from mmpretrain_inception.stack import require_opencv, require_stack
+from mmpretrain_inception.stack import require_opencv, require_stack, warn_of_overwritten
 from mmpretrain_inception.version import __version__
 
 __all__ = ['InceptionHead', 'InceptionNeck', 'InceptionV3', '__version__']
@@ -14,6 +14,7 @@ __all__ = ['InceptionHead', 'InceptionNeck', 'InceptionV3', '__version__']
 # `python -m mmpretrain_inception.doctor` imports this file first, and has to work where the rest cannot be imported.
 if 'mmpretrain_inception.doctor' not in sys.orig_argv:
     require_stack()
+    warn_of_overwritten()
     require_opencv()
 
     import mmpretrain_inception.workarounds  # noqa: F401 - what it does on import

@@ -75,7 +75,7 @@ def main() -> None:
 
 def facts() -> Iterator[Fact]:
     """Yield what is installed, what the machine has, which workarounds are active, and what is missing."""
-    yield Fact('ours', f'{__version__}, {Path(__file__).parent}')
+    yield Fact('version', f'{__version__}, {Path(__file__).parent}')
     yield Fact('python', f'{platform.python_version()}, {sys.executable}')
     yield Fact('system', platform.platform())
     for name, distributions in _IMPORTED.items():

@@ -23,17 +23,21 @@ _PACKAGE = 'mmpretrain_inception'
 
 
 def require_stack() -> None:
-    """Warn if two distributions overwrite each other, and refuse to go on if an import name is missing.
+    """Refuse to go on if an import name is missing.
 
     Raises:
         ImportError: If a package that everything needs is not installed. Its ``name`` is this package's.
     """
-    for line in overwritten():
-        # At the caller of the package, past this function and the package's own file.
-        warnings.warn(line, stacklevel=3)
     missing = [name for name in PROVIDERS if find_spec(name) is None]
     if missing:
         raise ImportError(f'not installed: {", ".join(missing)}; {_INSTALL}', name=_PACKAGE)
+
+
+def warn_of_overwritten() -> None:
+    """Warn if two distributions overwrite each other's files."""
+    for line in overwritten():
+        # At the importer of the package, past this function and the package's own file.
+        warnings.warn(line, stacklevel=3)
 
 
 def require_opencv() -> None:

@@ -63,7 +63,7 @@ def test_two_distributions_of_the_same_files_are_named_and_whose_files_are_there
         f'the files are of {last}; pip uninstall mmengine onedl-mmengine, then install one of them'
     ]
     with pytest.warns(UserWarning, match='are both installed and overwrite each other') as caught:
-        stack.require_stack()
+        stack.warn_of_overwritten()
     assert len(caught) == 1
 
 
@@ -78,7 +78,7 @@ def test_one_stack_is_silent(site):
         install(site, distribution, '1', module, '')
     with warnings.catch_warnings():
         warnings.simplefilter('error')
-        stack.require_stack()
+        stack.warn_of_overwritten()
 
 
 def test_what_is_missing_is_named_with_both_ways_to_install_it(monkeypatch):
