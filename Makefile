@@ -47,10 +47,10 @@ lint: $(VENV)/.installed-$(EXTRAS)
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.installed: setup.cfg pyproject.toml | $(VENV)/bin/python
+$(VENV)/.installed: setup.cfg setup.py pyproject.toml | $(VENV)/bin/python
 	$(VENV)/bin/python -m pip install --editable .
 	touch $@
 
-$(VENV)/.installed-$(EXTRAS): setup.cfg pyproject.toml | $(VENV)/bin/python
+$(VENV)/.installed-$(EXTRAS): setup.cfg setup.py pyproject.toml | $(VENV)/bin/python
 	$(VENV)/bin/python -m pip install --editable '.[$(EXTRAS)]'
 	touch $@

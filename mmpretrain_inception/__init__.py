@@ -4,13 +4,23 @@ Importing it registers the classes with mmengine and the configs with mmpretrain
 every publisher's files into models with our backbone. Other models load as before.
 """
 
-import mmpretrain_inception.workarounds  # noqa: F401 - what it does on import
-from mmpretrain_inception.hub import let_pipelines_load, let_publishers_files_load, register_models
-from mmpretrain_inception.models import InceptionHead, InceptionNeck, InceptionV3
+import sys
+
+from mmpretrain_inception.stack import require_opencv, require_stack, warn_of_overwritten
 from mmpretrain_inception.version import __version__
 
 __all__ = ['InceptionHead', 'InceptionNeck', 'InceptionV3', '__version__']
 
-register_models()
-let_pipelines_load()
-let_publishers_files_load()
+# `python -m mmpretrain_inception.doctor` imports this file first, and has to work where the rest cannot be imported.
+if 'mmpretrain_inception.doctor' not in sys.orig_argv:
+    require_stack()
+    warn_of_overwritten()
+    require_opencv()
+
+    import mmpretrain_inception.workarounds  # noqa: F401 - what it does on import
+    from mmpretrain_inception.hub import let_pipelines_load, let_publishers_files_load, register_models
+    from mmpretrain_inception.models import InceptionHead, InceptionNeck, InceptionV3
+
+    register_models()
+    let_pipelines_load()
+    let_publishers_files_load()

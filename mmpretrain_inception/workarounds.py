@@ -1,15 +1,182 @@
-"""Workarounds for dependencies, each with the condition under which it can be removed. Imported first."""
+"""Workarounds for dependencies, each with the condition under which it can be removed. Imported first.
 
+``FAULTS`` lists all of them, those in other modules too. Each looks at the installed code, because OpenMMLab's packages
+and their fork have the same names, and not every version tells what is fixed in it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import io
+import re
 import warnings
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NamedTuple
 
-from mmengine.config.utils import MODULE2PACKAGE
+from mmengine.config import utils as config_utils
+from mmengine.dist import utils as dist_utils
+from mmengine.hooks import CheckpointHook, SyncBuffersHook
+from mmengine.optim import AmpOptimWrapper
+from mmengine.runner import Runner, TestLoop
+from mmengine.runner import checkpoint as checkpoint_utils
+from mmengine.utils import package_utils
 
-# mmengine reads ``_base_ = 'mmpretrain_inception::...'`` only for the packages in this table, and looks for a
-# distribution's files in site-packages, where an editable installation has none. For the name of a module that is not a
-# distribution, it uses the module's folder. This can be removed when mmengine finds packages by name.
-MODULE2PACKAGE.setdefault('mmpretrain_inception', 'mmpretrain_inception.registry')
+PKG_RESOURCES_IS_MISSING = (
+    "mmengine cannot read configs by name (_base_ = 'mmpretrain::...') without pkg_resources; "
+    "pip install 'setuptools<82'"
+)
+_PRINTED = 'Could not import OneDL'
 
-# mmcv-lite warns on import about a missing operator of other networks. This can be removed when it no longer warns.
+
+class Fault(NamedTuple):
+    """A fault of a dependency.
+
+    Attributes:
+        what: The fault, in a few words.
+        where: What works around it.
+        is_present: Looks whether the installed dependency has it.
+    """
+
+    what: str
+    where: str
+    is_present: Callable[[], bool]
+
+
+def has_source(part: object, *texts: str) -> bool:
+    """Return whether the source code of a class, function or module contains the texts, in this order.
+
+    False where there is no source code to look at.
+    """
+    try:
+        source = inspect.getsource(part)  # type: ignore[arg-type]
+    except (OSError, TypeError):
+        return False
+    return re.search('.*?'.join(map(re.escape, texts)), source, re.DOTALL) is not None
+
+
+def reads_configs_of_listed_packages_only() -> bool:
+    """Return whether mmengine reads ``_base_ = 'PACKAGE::...'`` only for the packages in its table."""
+    return 'MODULE2PACKAGE' in vars(config_utils)
+
+
+def needs_pkg_resources() -> bool:
+    """Return whether mmengine reads such configs with ``pkg_resources``, which setuptools 82 removed."""
+    return has_source(package_utils, 'import pkg_resources')
+
+
+def lacks_pkg_resources() -> bool:
+    """Return whether mmengine needs it and it is not there."""
+    return needs_pkg_resources() and find_spec('pkg_resources') is None
+
+
+def lacks_operators() -> bool:
+    """Return whether mmcv has no compiled operators, about which it warns on import."""
+    return find_spec('mmcv._ext') is None
+
+
+def prints_on_import() -> bool:
+    """Return whether mmpretrain prints on import that it has not found a library for data of its publisher's."""
+    # Read, not imported, which would print.
+    spec = find_spec('mmpretrain')
+    file = Path(spec.origin).parent / 'datasets/__init__.py' if spec and spec.origin else None
+    return bool(file and file.is_file() and _PRINTED in file.read_text())
+
+
+def selects_a_gpu() -> bool:
+    """Return whether mmengine selects a GPU before it joins a process group, also where there is none."""
+    return has_source(dist_utils._init_dist_pytorch, 'torch.cuda.set_device', 'init_process_group')
+
+
+def passes_a_gpu_to_ddp() -> bool:
+    """Return whether mmengine's Runner passes the number of a GPU to DDP, also where there is none."""
+    return has_source(Runner.wrap_model, "device_ids=[int(os.environ['LOCAL_RANK'])]")
+
+
+def _loads_sharded_optimizers_wrongly() -> bool:
+    # Imported here because it takes a second and few train sharded.
+    from mmengine._strategy.fsdp import FSDPStrategy
+
+    return has_source(FSDPStrategy.load_optim_state_dict, 'state_dict, self.model')
+
+
+FAULTS: tuple[Fault, ...] = (
+    Fault(
+        'mmengine reads configs by name only for the packages in its table',
+        'workarounds.py',
+        reads_configs_of_listed_packages_only,
+    ),
+    Fault('mmengine needs pkg_resources, which setuptools 82 removed', 'setup.cfg: setuptools<82', needs_pkg_resources),
+    Fault('mmcv warns of missing operators that nothing here uses', 'workarounds.py', lacks_operators),
+    Fault('mmpretrain prints that it lacks a library that nothing here uses', 'workarounds.py', prints_on_import),
+    Fault('mmengine selects a GPU for processes on CPUs', 'engine/runner/launch.py', selects_a_gpu),
+    Fault("mmengine's Runner passes a GPU to DDP on CPUs", 'configuring/apply.py', passes_a_gpu_to_ddp),
+    Fault(
+        "mmengine's AmpOptimWrapper refuses CPUs",
+        'engine/amp/bf16_optim_wrapper.py',
+        lambda: has_source(AmpOptimWrapper, 'assert is_cuda_available()'),
+    ),
+    Fault(
+        "mmengine's TestLoop tests in float16 on GPUs, whatever the training used",
+        'engine/amp/bf16_test_loop.py',
+        lambda: not has_source(TestLoop, 'dtype='),
+    ),
+    Fault(
+        'mmengine saves objects in checkpoints, which torch refuses to load',
+        'engine/hooks/plain_checkpoint_hook.py',
+        lambda: has_source(Runner.save_checkpoint, 'self.message_hub.state_dict()'),
+    ),
+    Fault(
+        'mmengine unpickles any object where torch refuses to',
+        'hub.py, weights/files',
+        lambda: has_source(checkpoint_utils, 'weights_only=False'),
+    ),
+    Fault(
+        'mmengine executes the config text of a checkpoint when it resumes',
+        'weights/files/form.py',
+        lambda: has_source(Runner.resume, 'Config.fromstring'),
+    ),
+    Fault(
+        'mmengine writes checkpoints under their final name',
+        'engine/runner/atomic_backend.py',
+        lambda: not has_source(checkpoint_utils.save_checkpoint, 'os.replace'),
+    ),
+    Fault(
+        'mmengine removes the previous best checkpoint before it saves the next',
+        'engine/hooks/safe_checkpoint_hook.py',
+        lambda: has_source(CheckpointHook._save_best_checkpoint, '.remove(', '.save_checkpoint('),
+    ),
+    Fault(
+        'mmengine does not synchronise the buffers of averaged weights',
+        'engine/hooks/synced_ema_hook.py',
+        lambda: not has_source(SyncBuffersHook, 'ema'),
+    ),
+    Fault(
+        "mmengine's sharded training loads the optimizer in an order that torch 2.1 removed",
+        'engine/sharding.py',
+        _loads_sharded_optimizers_wrongly,
+    ),
+)
+
+# It looks for a distribution's files in site-packages, where an editable installation has none. For the name of a
+# module that is not a distribution, it uses the module's folder. This can be removed when mmengine finds packages by
+# name.
+if reads_configs_of_listed_packages_only():
+    config_utils.MODULE2PACKAGE.setdefault('mmpretrain_inception', 'mmpretrain_inception.registry')
+
+if lacks_pkg_resources():
+    warnings.warn(PKG_RESOURCES_IS_MISSING, stacklevel=2)
+
+# This can be removed when mmcv no longer warns.
 with warnings.catch_warnings():
-    warnings.filterwarnings('ignore', message='Fail to import ``MultiScaleDeformableAttention``')
+    if lacks_operators():
+        warnings.filterwarnings('ignore', message='Fail to import ``MultiScaleDeformableAttention``')
     import mmcv.cnn.bricks.transformer  # noqa: F401
+
+# This can be removed when mmpretrain no longer prints.
+if prints_on_import():
+    with redirect_stdout(io.StringIO()) as _printed:
+        import mmpretrain.datasets  # noqa: F401
+    print(_printed.getvalue().replace(f'{_PRINTED}\n', ''), end='')

@@ -21,8 +21,8 @@ OPTION = re.compile(r'(?<![\w-])--[a-z][a-z-]+')
 NAME = re.compile(r'(?<![\w./-])mmpretrain_inception(?:\.\w+)+')
 # A command goes on after a backslash at the end of a line, in the comments of a config too.
 COMMAND = re.compile(r'tools/(\w+)\.(?:py|sh)((?:\\\n|[^\n`|])*)')
-# Options of pytest and of git, which documents name too.
-FOREIGN_OPTIONS = {'--dist', '--editable'}
+# Options of pytest, of git and of pip, which documents name too.
+FOREIGN_OPTIONS = {'--dist', '--editable', '--index-url'}
 SCRIPTS = {'dist_train': 'train', 'slurm_train': 'train', 'dist_test': 'test', 'slurm_test': 'test'}
 
 

@@ -3,11 +3,37 @@
 import argparse
 import os
 import runpy
+import sys
 from importlib.util import find_spec
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
-from mmengine.config import DictAction
+
+def print_what_is_missing(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Print in one line what the package says is missing; anything else keeps its traceback. Set as a hook."""
+    if isinstance(error, ImportError) and error.name == 'mmpretrain_inception':
+        print(f'error: {error}', file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, trace)
+
+
+def package_table(name: str) -> dict[str, Any]:
+    """Return the contents of a module of plain tables without importing the package, which takes seconds.
+
+    Args:
+        name: Path of the module inside the package.
+    """
+    spec = find_spec('mmpretrain_inception')
+    if spec is None or spec.submodule_search_locations is None:
+        raise SystemExit('error: mmpretrain_inception is not installed; run pip install -e . in its repository')
+    return runpy.run_path(str(Path(spec.submodule_search_locations[0], name)))
+
+
+sys.excepthook = print_what_is_missing
+package_table('stack.py')['require_stack']()
+
+from mmengine.config import DictAction  # noqa: E402 - after the check that it is there
 
 
 class ConfigOptions(DictAction):
@@ -81,15 +107,3 @@ def parse(parser: argparse.ArgumentParser) -> argparse.Namespace:
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     del args.local_rank
     return args
-
-
-def package_table(name: str) -> dict[str, Any]:
-    """Return the contents of a module of plain tables without importing the package, which takes seconds.
-
-    Args:
-        name: Path of the module inside the package.
-    """
-    spec = find_spec('mmpretrain_inception')
-    if spec is None or spec.submodule_search_locations is None:
-        raise SystemExit('error: mmpretrain_inception is not installed; run pip install -e . in its repository')
-    return runpy.run_path(str(Path(spec.submodule_search_locations[0], name)))

@@ -17,6 +17,7 @@ from mmpretrain_inception.configuring.ensemble import model_key
 from mmpretrain_inception.configuring.plan import BF16, FP32, Plan, RunPlan, TestPlan, TrainPlan
 from mmpretrain_inception.errors import UsageError
 from mmpretrain_inception.registry import HOOKS, STRATEGIES, is_kind, resolve
+from mmpretrain_inception.workarounds import passes_a_gpu_to_ddp
 
 _LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
@@ -134,7 +135,7 @@ def _counts_in(cfg: Config, model: str) -> Iterator[str]:
 def _run_settings(plan: RunPlan, cfg: Config) -> Iterator[Setting]:
     yield Setting('work_dir', plan.work_dir, '--work-dir')
     yield Setting('launcher', plan.launcher, '--launcher')
-    if plan.ddp_on_cpu:
+    if plan.ddp_on_cpu and passes_a_gpu_to_ddp():
         # Runner would pass a GPU's number to DDP. This can be removed when mmengine runs DDP on a CPU.
         wrapper = dict(type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False)
         yield Setting('model_wrapper_cfg', wrapper)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import zipfile
 from collections.abc import Callable, Sequence
 from io import BytesIO
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import nn
+from torch.export import ExportedProgram
 
 from mmpretrain_inception.deploy.backends.pt2_archive import check_archive
 from mmpretrain_inception.deploy.contract import KEY, Contract
@@ -30,7 +32,11 @@ def write(model: nn.Module, path: Path, contract: Contract, calibration: Sequenc
         path: The file, ``.pt2``.
         contract: What goes into its extra files.
         calibration: Not used.
+
+    Raises:
+        InputError: If this PyTorch writes files that cannot be checked.
     """
+    _require_checkable_files(path)
     network = ExportedNetwork(model, contract, _DTYPES[contract.precision])
     program = trace(network.to(memory_format=torch.channels_last))
     with quiet():
@@ -69,6 +75,7 @@ def load(path: Path, contract: Contract, threads: int) -> Callable[[np.ndarray],
     Raises:
         InputError: If it holds more than a network, or PyTorch cannot load it.
     """
+    _require_checkable_files(path)
     # Read once, so that what is loaded is what was checked.
     content = path.read_bytes()
     check_archive(content, str(path))
@@ -89,6 +96,15 @@ def load(path: Path, contract: Contract, threads: int) -> Callable[[np.ndarray],
             return module(torch.from_numpy(images)).numpy()
 
     return run
+
+
+def _require_checkable_files(path: Path) -> None:
+    """Refuse a PyTorch that writes pickles into exported programs, and runs the guards of those that it loads."""
+    if 'check_guards' not in inspect.signature(ExportedProgram.module).parameters:
+        raise InputError(
+            f'{path}: needs a newer PyTorch; exported programs of {torch.__version__} contain pickles, which cannot be '
+            'checked before they are loaded'
+        )
 
 
 def _fresh(content: bytes) -> BytesIO:

@@ -15,6 +15,7 @@ from torch import distributed, nn
 from mmpretrain_inception.errors import InputError, UsageError
 from mmpretrain_inception.registry import MODELS, RUNNERS, resolve
 from mmpretrain_inception.utils.gpu import count_gpus, has_gpu
+from mmpretrain_inception.workarounds import selects_a_gpu
 
 
 def build_runner(cfg: Config, *, testing: bool = False) -> Runner:
@@ -36,7 +37,8 @@ def build_runner(cfg: Config, *, testing: bool = False) -> Runner:
     elif cfg.launcher != 'none':
         if not testing:
             _refuse_synced_norm(cfg)
-        _join_on_cpu(cfg.launcher, cfg.get('env_cfg', {}).get('dist_cfg', {}).get('timeout'))
+        if selects_a_gpu():
+            _join_on_cpu(cfg.launcher, cfg.get('env_cfg', {}).get('dist_cfg', {}).get('timeout'))
     kind: Any = resolve(cfg.get('runner_type', 'Runner'), RUNNERS)
     if testing and kind is not None:
         kind = type(kind.__name__, (_DumpsBesideLog, kind), {})

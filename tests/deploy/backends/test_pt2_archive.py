@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from mmpretrain_inception.deploy import Contract, export_model, load_runtime
+from mmpretrain_inception.deploy.backends import torch_backend
 from mmpretrain_inception.deploy.backends.pt2_archive import check_archive
 from mmpretrain_inception.errors import InputError
 
@@ -134,3 +135,16 @@ def test_our_own_files_pass_and_compute(program):
     check_archive(program.read_bytes(), 'm.pt2')
     images = torch.randn(3, 3, 8, 8)
     assert load_runtime(program, threads=1)(images.numpy()).shape == (3, 4)
+
+
+def test_a_pytorch_whose_files_contain_pickles_is_refused_for_writing_and_loading(program, tmp_path, monkeypatch):
+    """An argument that older ones lack tells them apart."""
+    contract = torch_backend.read_contract(program)
+    monkeypatch.setattr(torch_backend.ExportedProgram, 'module', lambda self: None)
+    for use in (
+        lambda: torch_backend.write(nn.Identity(), tmp_path / 'new.pt2', contract, None),
+        lambda: torch_backend.load(program, contract, threads=1),
+    ):
+        with pytest.raises(InputError, match=r'needs a newer PyTorch; exported programs of .* contain pickles'):
+            use()
+    assert not (tmp_path / 'new.pt2').exists()
