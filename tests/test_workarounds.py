@@ -55,7 +55,7 @@ def test_processes_join_a_group_here_only_if_mmengine_selects_a_gpu(monkeypatch,
     joined = []
     monkeypatch.setattr(launch, 'selects_a_gpu', lambda: faulty)
     monkeypatch.setattr(launch, '_join_on_cpu', lambda *arguments: joined.append(arguments))
-    monkeypatch.setattr(launch.torch.cuda, 'is_available', lambda: False)
+    monkeypatch.setattr(launch, 'has_gpu', lambda: False)
     monkeypatch.setattr(launch.RUNNERS, 'build', lambda cfg: None)
     launch.build_runner(Config(dict(launcher='pytorch', model={})))
     assert len(joined) == faulty
