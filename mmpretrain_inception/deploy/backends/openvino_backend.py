@@ -15,6 +15,7 @@ from mmpretrain_inception.deploy.extras import import_extra, quiet
 from mmpretrain_inception.deploy.network import ExportedNetwork, trace
 from mmpretrain_inception.deploy.quantise import quantize
 from mmpretrain_inception.errors import InputError
+from mmpretrain_inception.utils.processor import has_native_bf16
 
 # Where the .xml keeps the sha256 of its .bin.
 _BIN_KEY = f'{KEY}_bin_sha256'
@@ -83,23 +84,16 @@ def load(path: Path, contract: Contract, threads: int) -> Callable[[np.ndarray],
     core = import_extra('openvino').Core()
     capability, narrow = _NARROW.get(contract.precision, ('FP32', 'f32'))
     hint = narrow if capability in core.get_property('CPU', 'OPTIMIZATION_CAPABILITIES') else 'f32'
-    settings = dict(INFERENCE_NUM_THREADS=threads, PERFORMANCE_HINT='LATENCY')
+    if hint == 'bf16' and not has_native_bf16():
+        # OpenVINO lists it even if ONEDNN_MAX_CPU_ISA leaves no kernels for it, and then crashes or refuses the model.
+        hint = 'f32'
+    settings = dict(INFERENCE_NUM_THREADS=threads, PERFORMANCE_HINT='LATENCY', INFERENCE_PRECISION_HINT=hint)
     model = _read(core, path)
     if _contract(model, path) != contract:
         raise InputError(f'{path} was replaced while it was read; try again')
-    request = _compile(core, model, hint, settings).create_infer_request()
+    request = core.compile_model(model, 'CPU', settings).create_infer_request()
     # Inputs are shared, outputs copied: the next batch overwrites them.
     return lambda images: request.infer({0: images}, share_inputs=True)[0]
-
-
-def _compile(core: Any, model: Any, hint: str, settings: dict[str, Any]) -> Any:
-    try:
-        return core.compile_model(model, 'CPU', dict(settings, INFERENCE_PRECISION_HINT=hint))
-    except RuntimeError:
-        if hint == 'f32':
-            raise
-        # ONEDNN_MAX_CPU_ISA takes kernels away from what OpenVINO lists as the processor's capabilities.
-        return core.compile_model(model, 'CPU', dict(settings, INFERENCE_PRECISION_HINT='f32'))
 
 
 def _read(core: Any, path: Path) -> Any:
