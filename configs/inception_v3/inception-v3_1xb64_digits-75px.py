@@ -4,7 +4,7 @@
 #   python tools/train.py configs/inception_v3/inception-v3_1xb64_digits-75px.py
 #
 # Expected, on the 355 validation images after 3 to 5 minutes on two CPU cores (measured, seed 0): top-1 97.75, top-5
-# 100 on an Intel Xeon with AMX; 98.59 and 100 on a processor whose model was not recorded. Processors round differently.
+# 100 on an Intel Xeon with AMX; 98.59 and 100 on a processor whose model was not recorded (they round differently).
 _base_ = [
     '../_base_/models/inception-v3-aux.py',
     '../_base_/datasets/digits_bs64_75px.py',
