@@ -10,6 +10,7 @@ import torch
 from mmengine.config import Config
 
 from mmpretrain_inception.apis.export import export
+from mmpretrain_inception.configuring.checks import check_output_file
 from mmpretrain_inception.configuring.config_file import get_at
 from mmpretrain_inception.configuring.configure import configure
 from mmpretrain_inception.configuring.fast import check_fast, choose_way
@@ -66,6 +67,7 @@ def _exported(cfg: Config, options: ExportOptions) -> Path:
     name = _digest(cfg, options) + BACKENDS[options.to].suffix
     path = Path(torch.hub.get_dir(), 'mmpretrain_inception', name)
     if not path.exists():
+        check_output_file(str(path), '--fast')
         path.parent.mkdir(parents=True, exist_ok=True)
         print(export(replace(options, out=str(path))), flush=True)
     return path

@@ -218,3 +218,10 @@ def test_a_network_that_cannot_be_exported_is_tested_in_pytorch(folder, monkeypa
     assert measure(folder, 'fast', fast=True)['accuracy/top1'] == measure(folder, 'plain')['accuracy/top1']
     assert '--fast: PyTorch, since the export to openvino failed: no such operator' in capsys.readouterr().out
     assert not kept()
+
+
+def test_where_the_file_cannot_be_kept_the_test_runs_in_pytorch(folder, monkeypatch, capsys):
+    monkeypatch.setenv('TORCH_HOME', str(folder / 'c.py'))
+    monkeypatch.setattr('mmpretrain_inception.apis.fast.choose_way', lambda machine: way_of('OpenVINO in fp32'))
+    assert measure(folder, 'fast', fast=True)['accuracy/top1'] == measure(folder, 'plain')['accuracy/top1']
+    assert 'c.py is not one' in capsys.readouterr().out
