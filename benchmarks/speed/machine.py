@@ -7,12 +7,12 @@ import gc
 import platform
 import re
 from collections.abc import Callable
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from mmpretrain_inception.stack import versions
 from mmpretrain_inception.utils.processor import instruction_set, processor_name
 
 # Large enough to reach the full speed of a processor, and half a second on two cores.
@@ -23,18 +23,12 @@ _STATUS = Path('/proc/self/status')
 
 def describe_machine(device: torch.device) -> dict[str, Any]:
     """Return the GPU or processor, the processor's instruction set, the threads and the libraries' versions."""
-    versions = {}
-    for library in _LIBRARIES:
-        try:
-            versions[library] = metadata.version(library)
-        except metadata.PackageNotFoundError:
-            continue
     return dict(
         device=torch.cuda.get_device_name(device) if device.type == 'cuda' else processor_name(),
         instruction_set=instruction_set(),
         threads=torch.get_num_threads(),
         python=platform.python_version(),
-        **versions,
+        **versions(*_LIBRARIES),
     )
 
 
