@@ -140,7 +140,7 @@ def parts_of_other_types(path):
 
 
 def attributes(path):
-    """A state dict one of whose methods is replaced."""
+    """A state dict with a method replaced."""
     state = torch.nn.Linear(1, 1).state_dict()
     state.copy = 1
     torch.save(state, path)

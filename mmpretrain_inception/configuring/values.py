@@ -131,7 +131,7 @@ def check_groups(cfg: Config, name: str, phases: tuple[str, ...]) -> None:
         phases: The phases of the run.
 
     Raises:
-        UsageError: If so, with what is missing.
+        UsageError: If so. The message names the missing settings.
     """
     for phase in phases:
         missing = [key for key in GROUPS[phase] if cfg.get(key) is None]

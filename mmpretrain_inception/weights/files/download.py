@@ -28,7 +28,7 @@ _ADDRESSES = ('http://', 'https://')
 MAX_BYTES = 2**31
 # Seconds to wait for a connection, and for the next bytes.
 TIMEOUT = (10.0, 30.0)
-# A download with less than this in a period is aborted, so that a server cannot send one byte at a time for ever.
+# A download with less than this in a period is aborted, so that a server cannot send one byte at a time forever.
 MIN_BYTES, PERIOD = 2**16, 60.0
 ATTEMPTS = 3
 _PAUSE = 1.0

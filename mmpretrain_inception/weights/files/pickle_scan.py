@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 # A training checkpoint takes 85,000 instructions, and 20,000 more for each process whose statistics it holds.
 MAX_INSTRUCTIONS = 1_500_000
-# A tuple that contains another one twice, and so on, is short to write but takes for ever to hash.
+# A tuple that contains another one twice, and so on, is short to write but takes forever to hash.
 MAX_VALUES = 2_000_000
 # Keys other than strings. Hashes of strings are secret, but hashes of numbers can be made to collide, and n colliding
 # keys take n * n / 2 comparisons. Optimizers number their parameters, up to a few thousand; other keys are rare.

@@ -131,7 +131,7 @@ def server(tmp_path, monkeypatch):
 
 
 def kept(tmp_path):
-    """The files in the cache that anybody would take for weights, or for what is left of them."""
+    """The files in the cache that look like weights, or like the remains of a download."""
     return [path.name for path in (tmp_path / 'hub').rglob('*') if path.is_file() and path.suffix != '.lock']
 
 
