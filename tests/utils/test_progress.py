@@ -100,9 +100,12 @@ def test_on_a_terminal_it_is_drawn_again_and_again(streams, clock):
         print('epoch 1  accuracy 93.2')
         advance(bar, clock, 1, loss=0.5)
     drawn = err.getvalue()
-    assert drawn.count('\r') > 2 and '4/4 steps' in drawn and 'loss 0.5' in drawn
+    assert drawn.count('\r') > 2
+    assert '4/4 steps' in drawn
+    assert 'loss 0.5' in drawn
     # What is printed meanwhile goes through the bar, which is on the same terminal.
-    assert 'epoch 1  accuracy 93.2\n' in drawn and not out.getvalue()
+    assert 'epoch 1  accuracy 93.2\n' in drawn
+    assert not out.getvalue()
     assert drawn.rfind('\x1b[?25h') > drawn.rfind('\x1b[?25l')
 
 
@@ -110,7 +113,8 @@ def test_what_goes_into_a_file_is_not_drawn(streams):
     out, err = streams(False, True)
     with progress('train', total=4):
         print('epoch 1')
-    assert out.getvalue() == 'epoch 1\n' and 'epoch 1' not in err.getvalue()
+    assert out.getvalue() == 'epoch 1\n'
+    assert 'epoch 1' not in err.getvalue()
 
 
 def test_without_colours(streams, monkeypatch, clock):
@@ -118,7 +122,8 @@ def test_without_colours(streams, monkeypatch, clock):
     _, err = streams(True, True)
     with progress('train', total=4) as bar:
         advance(bar, clock, 2)
-    assert '4/4 images' in err.getvalue() and not re.search('\x1b\\[[0-9;]*[3-9][0-9]m', err.getvalue())
+    assert '4/4 images' in err.getvalue()
+    assert not re.search('\x1b\\[[0-9;]*[3-9][0-9]m', err.getvalue())
 
 
 @pytest.mark.parametrize('variable', ['RANK', 'SLURM_PROCID', 'OMPI_COMM_WORLD_RANK'])
@@ -127,7 +132,8 @@ def test_other_processes_are_silent(streams, monkeypatch, clock, variable):
     _, err = streams(False, False)
     with progress('predict', total=4) as bar:
         advance(bar, clock, 2)
-    assert bar.done == 4 and not err.getvalue()
+    assert bar.done == 4
+    assert not err.getvalue()
 
 
 def test_a_bar_within_a_bar_goes_when_it_is_done(clock, streams):
@@ -145,7 +151,9 @@ def test_an_error_leaves_the_terminal_clean(streams):
     _, err = streams(True, True)
     with pytest.raises(ZeroDivisionError), progress('train', total=4):
         1 / 0  # noqa: B018
-    assert err.getvalue().endswith('\x1b[?25h') and sys.stderr is err and not module._displays
+    assert err.getvalue().endswith('\x1b[?25h')
+    assert sys.stderr is err
+    assert not module._displays
 
 
 def test_slow_work_is_named(streams, monkeypatch):
