@@ -42,6 +42,8 @@ def main() -> None:
         broken += found.values()
         for image in found.values():
             print(image)
+        if source.unused:
+            print(f'{printable(source.name)}: not used: {count_kinds(source.unused)}')
     checked = sum(len(source.paths) for source in sources)
     print(summarize(checked, broken))
     if args.out:
@@ -71,6 +73,7 @@ if __name__ == '__main__':
     from mmpretrain_inception.apis import DataOptions, dataset_sources
     from mmpretrain_inception.cli import run_tool
     from mmpretrain_inception.configuring.checks import check_output_file
+    from mmpretrain_inception.datasets.image_kinds import count_kinds
     from mmpretrain_inception.datasets.verify import (
         Source,
         find_broken,
@@ -80,5 +83,6 @@ if __name__ == '__main__':
     )
     from mmpretrain_inception.errors import InputError
     from mmpretrain_inception.utils.cores import available_cores
+    from mmpretrain_inception.utils.wording import printable
 
     run_tool(main)

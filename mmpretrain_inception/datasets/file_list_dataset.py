@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ from mmpretrain.datasets.custom import find_folders, get_samples
 from numpy.typing import NDArray
 
 from mmpretrain_inception.datasets.file_list import FileList, pack, path_at
-from mmpretrain_inception.datasets.folder_scan import list_folders, list_images
+from mmpretrain_inception.datasets.folder_scan import list_folders, list_images, refuse_none
 from mmpretrain_inception.datasets.image_kinds import IMAGE_EXTENSIONS
 from mmpretrain_inception.datasets.list_file import read_lines
 from mmpretrain_inception.errors import InputError
@@ -136,13 +137,14 @@ class FileListDataset(CustomDataset):
         # Sorted by folder, as in mmpretrain, whatever the labels.
         label_of = dict(sorted(self._label_classes(list_classes(folder)).items())) if self.with_label else {}
         if isinstance(get_file_backend(folder), LocalBackend):
-            files = list_images(folder, list(label_of) or [''], self.extensions)
-            files = _numbered(files, list(label_of.values()) or [_NO_LABEL])
+            listed, unused = list_images(folder, list(label_of) or [''], self.extensions)
+            files = _numbered(listed, list(label_of.values()) or [_NO_LABEL])
         else:
             samples, _ = get_samples(folder, label_of or None, is_valid_file=self.is_valid_file)
+            unused = Counter()
             files = pack((label, [path]) for path, label in samples) if label_of else pack([(_NO_LABEL, samples)])
         if not len(files.table):
-            raise InputError(f'{printable(folder)}: expected images ({" ".join(sorted(self.extensions))}), found none')
+            refuse_none(folder, self.extensions, unused)
         self._warn_of_empty(folder, label_of, files)
         return files
 

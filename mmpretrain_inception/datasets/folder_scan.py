@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from mmengine.logging import MMLogger
 
 from mmpretrain_inception.datasets.file_list import FileList, pack
+from mmpretrain_inception.datasets.image_kinds import (
+    count_kinds,
+    is_hidden,
+    is_ignored_folder,
+    kind_of,
+    name_endings,
+)
 from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.utils.wording import list_some, printable
 
@@ -24,14 +32,28 @@ class Found(NamedTuple):
     Attributes:
         paths: The images, sorted, relative to where the search began.
         skipped: Links that were not followed, each with the reason.
+        unused: How many other files there are of each kind, by :func:`~image_kinds.kind_of`.
     """
 
     paths: list[str]
     skipped: list[str]
+    unused: Counter[str]
+
+
+class Listing(NamedTuple):
+    """The images of a dataset.
+
+    Attributes:
+        files: Their paths, each with the position of the folder that holds it.
+        unused: How many other files there are of each kind.
+    """
+
+    files: FileList
+    unused: Counter[str]
 
 
 def list_folders(folder: str) -> list[str]:
-    """Return the names of the folders in ``folder``, sorted.
+    """Return the names of the folders in ``folder``, sorted, without hidden ones and the system's.
 
     Raises:
         InputError: If ``folder`` cannot be read, or holds a link that leads nowhere: a class would be missing, and the
@@ -44,10 +66,10 @@ def list_folders(folder: str) -> list[str]:
             f'{list_some(broken)}: expected a folder of images, got a link to {printable(os.readlink(broken[0]))}, '
             'which does not exist; mount the disk or remove the link'
         )
-    return sorted(entry.name for entry in entries if _is_folder(entry))
+    return sorted(entry.name for entry in entries if not is_ignored_folder(entry.name) and _is_folder(entry))
 
 
-def list_images(folder: str, names: Sequence[str], extensions: tuple[str, ...]) -> FileList:
+def list_images(folder: str, names: Sequence[str], extensions: tuple[str, ...]) -> Listing:
     """List the images in some folders of ``folder`` and in all folders within them.
 
     Links that are not followed are logged in one line.
@@ -58,7 +80,7 @@ def list_images(folder: str, names: Sequence[str], extensions: tuple[str, ...]) 
         extensions: Extensions of image files, in lower case.
 
     Returns:
-        Paths relative to ``folder``, sorted within each name; the number of each is the position of its name.
+        Paths relative to ``folder``, sorted within each name, and what else is there.
 
     Raises:
         InputError: If a folder cannot be read.
@@ -68,20 +90,37 @@ def list_images(folder: str, names: Sequence[str], extensions: tuple[str, ...]) 
     skipped = [reason for one in found for reason in one.skipped]
     if skipped:
         MMLogger.get_current_instance().warning(f'{printable(folder)}: links not followed: {list_some(skipped)}')
-    return pack((number, one.paths) for number, one in enumerate(found))
+    files = pack((number, one.paths) for number, one in enumerate(found))
+    return Listing(files, sum((one.unused for one in found), Counter()))
+
+
+def refuse_none(folder: str, extensions: Sequence[str], unused: Mapping[str, int]) -> NoReturn:
+    """Say that a folder holds no images, and what it holds instead.
+
+    Args:
+        folder: The folder.
+        extensions: Extensions of image files.
+        unused: How many other files there are of each kind.
+
+    Raises:
+        InputError: Always.
+    """
+    raise InputError(
+        f'{printable(folder)}: expected images ({name_endings(extensions)}), found {count_kinds(unused) or "none"}'
+    )
 
 
 def find_images(folder: str, name: str, extensions: tuple[str, ...]) -> Found:
     """Search ``folder/name`` and all folders within it.
 
     Everything with an image extension that is not a folder counts as an image. A link to an image that does not exist
-    is listed too, so that it is reported like any other file that cannot be decoded. Hidden files are not. Links to
-    folders are followed, except to a folder that contains the link.
+    is listed too, so that it is reported like any other file that cannot be decoded. Hidden files are not, and hidden
+    folders and the system's are not searched. Links to folders are followed, except to a folder that contains the link.
 
     Raises:
         InputError: If a folder cannot be read.
     """
-    found = Found([], [])
+    found = Found([], [], Counter())
     # Each folder with the identities of those above it. A stack, because folders may be nested beyond Python's limit.
     pending: list[tuple[str, frozenset[tuple[int, int]]]] = [(name, frozenset())]
     while pending:
@@ -94,11 +133,13 @@ def find_images(folder: str, name: str, extensions: tuple[str, ...]) -> Found:
         for entry in _entries(path):
             below = f'{inside}/{entry.name}' if inside else entry.name
             if _is_folder(entry):
-                pending.append((below, above | {identity}))
-            elif entry.name.lower().endswith(extensions):
-                found.paths.extend([below] if not entry.name.startswith('.') else [])
+                pending.extend([] if is_ignored_folder(entry.name) else [(below, above | {identity})])
+            elif entry.name.lower().endswith(extensions) and not is_hidden(entry.name):
+                found.paths.append(below)
             elif _leads_nowhere(entry):
                 found.skipped.append(f'{below} (to nothing)')
+            else:
+                found.unused[kind_of(entry.name)] += 1
     found.paths.sort()
     return found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from rich.markup import escape
 from rich.progress import track
 
 from mmpretrain_inception.datasets.file_list import path_at
-from mmpretrain_inception.datasets.folder_scan import list_images
+from mmpretrain_inception.datasets.folder_scan import list_images, refuse_none
 from mmpretrain_inception.datasets.image_kinds import FORMATS, IMAGE_EXTENSIONS
 from mmpretrain_inception.datasets.process_calls import Lost, call_in_processes
 from mmpretrain_inception.datasets.transforms.load_image import LoadImage
@@ -69,11 +69,13 @@ class Source(NamedTuple):
         name: What to call them in messages.
         paths: The files.
         load: The transform that loads them.
+        unused: How many files beside them are no images, by their kind.
     """
 
     name: str
     paths: Sequence[str]
     load: Load
+    unused: Mapping[str, int] = {}
 
 
 def find_broken(
@@ -144,11 +146,11 @@ def folder_source(folder: str) -> Source:
     Raises:
         InputError: If there is none, or a folder cannot be read.
     """
-    files = list_images(folder, [''], IMAGE_EXTENSIONS)
+    files, unused = list_images(folder, [''], IMAGE_EXTENSIONS)
     if not len(files.table):
-        raise InputError(f'{printable(folder)}: expected images ({" ".join(sorted(IMAGE_EXTENSIONS))}), found none')
+        refuse_none(folder, IMAGE_EXTENSIONS, unused)
     paths = [os.path.join(folder, path_at(files, index)) for index in range(len(files.table))]
-    return Source(folder, paths, LoadImage())
+    return Source(folder, paths, LoadImage(), unused)
 
 
 def config_sources(cfg: Config) -> list[Source]:

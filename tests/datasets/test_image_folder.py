@@ -39,5 +39,5 @@ def test_folders_that_cannot_be_used(image_folder, prefix, classes, message):
 def test_a_folder_without_images(tmp_path):
     (tmp_path / 'ant').mkdir()
     (tmp_path / 'ant/readme.txt').write_text('no image')
-    with pytest.raises(InputError, match=re.escape(f'{tmp_path}: expected images (.apng .bmp')):
+    with pytest.raises(InputError, match=re.escape(f'{tmp_path}: expected images (.jpg .png .gif')):
         ImageFolder(str(tmp_path))

@@ -14,9 +14,6 @@ from mmpretrain_inception.datasets.transforms.decoding_cost import refuse_costly
 
 Pixels = NDArray[np.uint8]
 
-# Here once instead of in every worker.
-Image.preinit()
-
 # Pillow's own limit: a quarter of a GiB of 24-bit pixels. Pillow itself warns above it and refuses twice as many.
 MAX_PIXELS = 89_478_485
 # JPEG's own limit. Pillow keeps a pointer for each row, which for columns of pixels is most of the memory.

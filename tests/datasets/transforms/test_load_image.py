@@ -14,6 +14,7 @@ from mmpretrain.registry import TRANSFORMS
 from PIL import Image
 
 from mmpretrain_inception.datasets import LoadImage, load_image
+from mmpretrain_inception.datasets.image_kinds import FORMATS
 from mmpretrain_inception.errors import BrokenImageError, InputError
 
 SIZE = (97, 60)  # of neither side a multiple of eight
@@ -66,7 +67,19 @@ AS_PILLOW = {
     'cmyk.tif': (lambda: smooth().convert('CMYK'), {}),
     'plain.bmp': (smooth, {}),
     'plain.ppm': (smooth, {}),
+    'plain.dib': (smooth, {}),
+    'lossy.avif': (smooth, {}),
+    'alpha.avif': (translucent, {}),
+    'lossless.jp2': (smooth, {}),
+    'plain.tga': (smooth, {}),
+    'packed.tga': (smooth, dict(compression='tga_rle')),
+    'plain.pcx': (smooth, {}),
+    'plain.sgi': (smooth, {}),
+    'plain.qoi': (smooth, {}),
+    'plain.dds': (smooth, {}),
 }
+if 'HEIF' in FORMATS:
+    AS_PILLOW['photo.heic'] = (smooth, {})
 BACKENDS = ('cv2', 'pillow')
 
 
@@ -152,7 +165,7 @@ def content_of(name):
     'name',
     [
         *('baseline.jpg', 'progressive.jpg', 'grey.jpg', 'thumbnail.jpg', 'colour.png', 'alpha.png', 'lossy.webp'),
-        *('plain.tif', 'packed.tif', 'plain.bmp', 'plain.ppm'),
+        *('plain.tif', 'packed.tif', 'plain.bmp', 'plain.ppm', 'lossy.avif', 'lossless.jp2', 'plain.tga', 'plain.qoi'),
     ],
 )
 def test_truncated_files_are_named(tmp_path, name, backend):
