@@ -24,6 +24,7 @@ from mmpretrain_inception.weights.files.form import check_form, tidy
 from mmpretrain_inception.weights.files.keras_file import MEMBER, read_h5, read_keras_archive
 from mmpretrain_inception.weights.files.safetensors_file import read_safetensors
 from mmpretrain_inception.weights.files.torch_file import read_torch
+from mmpretrain_inception.weights.metafile import address_of
 
 Reader = Callable[[BinaryIO, str], dict[Any, Any]]
 
@@ -63,7 +64,8 @@ def open_weights(source: str | Path, *, keep: bool = False) -> Opened:
     """Read a PyTorch, safetensors or Keras file without executing anything in it.
 
     Args:
-        source: A path (``~`` is the home folder) or an ``http://`` or ``https://`` address.
+        source: A path (``~`` is the home folder), an ``http://`` or ``https://`` address, or the name of published
+            weights. A file that has such a name needs a folder, as in ``./torchvision``.
         keep: Whether to hold the result for the next call with the same source, which then gets the same content
             even if the file has been replaced since. Defaults to False.
 
@@ -77,6 +79,18 @@ def open_weights(source: str | Path, *, keep: bool = False) -> Opened:
     if keep:
         _kept[place] = opened
     return opened
+
+
+def fetch(address: str) -> Path:
+    """Return the local copy of a file of weights on the web, which is downloaded the first time.
+
+    Args:
+        address: An ``http://`` or ``https://`` address.
+
+    Raises:
+        InputError: If it cannot be downloaded, or is not a file of weights.
+    """
+    return download(address, check=lambda path: read_checkpoint(path, address))
 
 
 def class_names(meta: Mapping[str, Any]) -> tuple[str, ...]:
@@ -134,9 +148,10 @@ def read_checkpoint(path: str | Path, origin: str) -> dict[str, Any]:
 
 
 def _place(origin: str) -> str:
-    """Return an address as it is, or an absolute path."""
-    if is_address(origin):
-        return origin
+    """Return an address, of published weights too, or an absolute path."""
+    address = address_of(origin)
+    if is_address(address):
+        return address
     if '://' in origin:
         raise InputError(f'{origin}: expected a file or an address with http:// or https://')
     if '\0' in origin:
@@ -146,7 +161,7 @@ def _place(origin: str) -> str:
 
 def _open(place: str, origin: str) -> Opened:
     if is_address(place):
-        place = str(download(place, check=lambda path: read_checkpoint(path, origin)))
+        place = str(fetch(place))
         origin = f'{origin} (kept as {place})'
     checkpoint = read_checkpoint(place, origin)
     tensors = _state_dict(checkpoint, origin)
