@@ -1,7 +1,8 @@
 """Workarounds for dependencies, each with the condition under which it can be removed. Imported first.
 
-``FAULTS`` lists all of them, those in other modules too. Each looks at the installed code, because OpenMMLab's packages
-and their fork have the same names, and not every version tells what is fixed in it.
+``FAULTS`` lists those for OpenMMLab's packages and their fork, in other modules too. Each looks at the installed code,
+because both have the same names, and not every version tells what is fixed in it. Where the fault is absent, the
+workaround is not used.
 """
 
 from __future__ import annotations
@@ -18,10 +19,9 @@ from typing import NamedTuple
 
 from mmengine.config import utils as config_utils
 from mmengine.dist import utils as dist_utils
-from mmengine.hooks import CheckpointHook, SyncBuffersHook
-from mmengine.optim import AmpOptimWrapper
-from mmengine.runner import Runner, TestLoop
-from mmengine.runner import checkpoint as checkpoint_utils
+from mmengine.hooks import SyncBuffersHook
+from mmengine.logging import MessageHub
+from mmengine.runner import FlexibleRunner, Runner
 from mmengine.utils import package_utils
 
 PKG_RESOURCES_IS_MISSING = (
@@ -95,11 +95,30 @@ def passes_a_gpu_to_ddp() -> bool:
     return has_source(Runner.wrap_model, "device_ids=[int(os.environ['LOCAL_RANK'])]")
 
 
-def _loads_sharded_optimizers_wrongly() -> bool:
+def saves_objects() -> bool:
+    """Return whether mmengine puts objects into checkpoints, which torch loads only with ``weights_only=False``."""
+    # Of no run: only get_instance() registers a hub.
+    hub = MessageHub('probe')
+    hub.update_scalar('loss', 1.0)
+    return any(not isinstance(value, dict) for value in hub.state_dict()['log_scalars'].values())
+
+
+def leaves_averaged_buffers_apart() -> bool:
+    """Return whether mmengine synchronises the buffers of the model only, and not those of its averaged weights."""
+    return not has_source(SyncBuffersHook, 'ema')
+
+
+def loads_sharded_optimizers_wrongly() -> bool:
+    """Return whether mmengine's FSDPStrategy passes the optimizer's state to torch in the order before torch 2.1."""
     # Imported here because it takes a second and few train sharded.
     from mmengine._strategy.fsdp import FSDPStrategy
 
     return has_source(FSDPStrategy.load_optim_state_dict, 'state_dict, self.model')
+
+
+def overwrites_the_epoch() -> bool:
+    """Return whether mmengine's FlexibleRunner replaces the epoch that a hook passes for a checkpoint."""
+    return has_source(FlexibleRunner.save_checkpoint, 'meta.update(epoch=self.epoch + 1')
 
 
 FAULTS: tuple[Fault, ...] = (
@@ -114,49 +133,24 @@ FAULTS: tuple[Fault, ...] = (
     Fault('mmengine selects a GPU for processes on CPUs', 'engine/runner/launch.py', selects_a_gpu),
     Fault("mmengine's Runner passes a GPU to DDP on CPUs", 'configuring/apply.py', passes_a_gpu_to_ddp),
     Fault(
-        "mmengine's AmpOptimWrapper refuses CPUs",
-        'engine/amp/bf16_optim_wrapper.py',
-        lambda: has_source(AmpOptimWrapper, 'assert is_cuda_available()'),
-    ),
-    Fault(
-        "mmengine's TestLoop tests in float16 on GPUs, whatever the training used",
-        'engine/amp/bf16_test_loop.py',
-        lambda: not has_source(TestLoop, 'dtype='),
-    ),
-    Fault(
         'mmengine saves objects in checkpoints, which torch refuses to load',
         'engine/hooks/plain_checkpoint_hook.py',
-        lambda: has_source(Runner.save_checkpoint, 'self.message_hub.state_dict()'),
-    ),
-    Fault(
-        'mmengine unpickles any object where torch refuses to',
-        'hub.py, weights/files',
-        lambda: has_source(checkpoint_utils, 'weights_only=False'),
-    ),
-    Fault(
-        'mmengine executes the config text of a checkpoint when it resumes',
-        'weights/files/form.py',
-        lambda: has_source(Runner.resume, 'Config.fromstring'),
-    ),
-    Fault(
-        'mmengine writes checkpoints under their final name',
-        'engine/runner/atomic_backend.py',
-        lambda: not has_source(checkpoint_utils.save_checkpoint, 'os.replace'),
-    ),
-    Fault(
-        'mmengine removes the previous best checkpoint before it saves the next',
-        'engine/hooks/safe_checkpoint_hook.py',
-        lambda: has_source(CheckpointHook._save_best_checkpoint, '.remove(', '.save_checkpoint('),
+        saves_objects,
     ),
     Fault(
         'mmengine does not synchronise the buffers of averaged weights',
         'engine/hooks/synced_ema_hook.py',
-        lambda: not has_source(SyncBuffersHook, 'ema'),
+        leaves_averaged_buffers_apart,
     ),
     Fault(
         "mmengine's sharded training loads the optimizer in an order that torch 2.1 removed",
         'engine/sharding.py',
-        _loads_sharded_optimizers_wrongly,
+        loads_sharded_optimizers_wrongly,
+    ),
+    Fault(
+        "mmengine's FlexibleRunner writes a wrong epoch into the best checkpoint",
+        'engine/runner/resumable_runner.py',
+        overwrites_the_epoch,
     ),
 )
 

@@ -14,6 +14,7 @@ from torch.distributed.fsdp import FullyShardedDataParallel as FSDP  # noqa: N81
 from mmpretrain_inception.registry import STRATEGIES
 from mmpretrain_inception.utils.atomic_file import atomic_path
 from mmpretrain_inception.utils.gpu import has_gpu
+from mmpretrain_inception.workarounds import loads_sharded_optimizers_wrongly
 
 # mmengine and this module use functions of FSDP that torch is replacing by a newer interface.
 _DEPRECATED = r'FSDP.state_dict_type\(\) and FSDP.set_state_dict_type\(\) are being deprecated'
@@ -30,9 +31,9 @@ _WHOLE = dict(
 class FSDPStrategy(_FSDPStrategy):
     """mmengine's ``FSDPStrategy`` that resumes with torch >= 2.1 and runs on CPUs.
 
-    mmengine 0.10.7 passes the optimizer's state to torch in an order of arguments that torch 2.1 removed, always
-    selects a GPU, saves tensors with attributes, which ``weights_only=True`` refuses, and does not write checkpoints
-    atomically. This class can be removed when mmengine has fixed all four.
+    mmengine 0.10.7 passes the optimizer's state to torch in an order of arguments that torch 2.1 removed; where that is
+    mended, its own method is used. It also selects a GPU where there is none, saves tensors with attributes, which
+    ``weights_only=True`` refuses, and does not write checkpoints atomically.
 
     Takes the arguments of mmengine's class except ``state_dict_cfg``: checkpoints are complete ones, which all tools
     can read.
@@ -61,6 +62,9 @@ class FSDPStrategy(_FSDPStrategy):
 
     def load_optim_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Load this process's share of the complete optimizer state."""
+        if not loads_sharded_optimizers_wrongly():
+            super().load_optim_state_dict(state_dict)
+            return
         optimizer = self.optim_wrapper.optimizer
         self.optim_wrapper.load_state_dict(FSDP.optim_state_dict_to_load(self.model, optimizer, state_dict))
 

@@ -1,9 +1,11 @@
+from types import SimpleNamespace
+
 import pytest
 import torch
 from mmengine._strategy import fsdp
 from torch import nn
 
-from mmpretrain_inception.engine import FSDPStrategy
+from mmpretrain_inception.engine import FSDPStrategy, sharding
 
 
 @pytest.mark.parametrize(('gpus', 'place'), [(True, 1), (False, 'cpu')])
@@ -24,3 +26,21 @@ def test_parameters_are_sharded_on_the_gpu_of_the_process_or_on_the_cpu(monkeypa
         FSDPStrategy(model_wrapper=dict(type='MMFullyShardedDataParallel'))._wrap_model(model)
     assert built[0]['device_id'] == place
     assert model.weight.is_contiguous()
+
+
+@pytest.mark.parametrize(('faulty', 'by'), [(True, 'ours'), (False, "mmengine's")])
+def test_an_optimizer_is_loaded_here_only_if_mmengine_does_it_wrongly(monkeypatch, faulty, by):
+    loaded = []
+    monkeypatch.setattr(sharding, 'loads_sharded_optimizers_wrongly', lambda: faulty)
+    monkeypatch.setattr(sharding.FSDP, 'optim_state_dict_to_load', lambda *arguments: arguments)
+    monkeypatch.setattr(fsdp.FSDPStrategy, 'load_optim_state_dict', lambda self, state: loaded.append("mmengine's"))
+    strategy = object.__new__(FSDPStrategy)
+    strategy.model = 'model'
+
+    def load_state_dict(arguments):
+        assert arguments == ('model', 'optimizer', 'state')
+        loaded.append('ours')
+
+    strategy.optim_wrapper = SimpleNamespace(optimizer='optimizer', load_state_dict=load_state_dict)
+    strategy.load_optim_state_dict('state')
+    assert loaded == [by]

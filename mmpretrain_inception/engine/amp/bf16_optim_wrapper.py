@@ -17,8 +17,8 @@ from mmpretrain_inception.registry import OPTIM_WRAPPERS
 class BF16OptimWrapper(OptimWrapper):
     """``OptimWrapper`` with a forward pass in bfloat16, on CPUs and GPUs.
 
-    bfloat16 has the range of float32, so no loss scaling is needed. mmengine's ``AmpOptimWrapper`` does not run on a
-    CPU; this class can be removed when it does. Takes the same arguments as mmengine's ``OptimWrapper``.
+    bfloat16 has the range of float32, so no loss scaling is needed. mmengine's ``AmpOptimWrapper`` scales the loss in
+    bfloat16 too, and does not run on a CPU. Takes the same arguments as mmengine's ``OptimWrapper``.
     """
 
     @contextmanager

@@ -16,8 +16,8 @@ from mmpretrain_inception.registry import LOOPS
 class BF16TestLoop(TestLoop):
     """``TestLoop`` in which ``fp16=True`` means bfloat16 on GPUs too, as on CPUs and in :class:`BF16OptimWrapper`.
 
-    On a GPU, mmengine's loop uses float16, which ends at 65504, for a model that was trained in bfloat16. This class
-    can be removed when that loop lets you choose. Takes the same arguments as mmengine's ``TestLoop``.
+    On a GPU, mmengine's loop uses float16, which ends at 65504, for a model that was trained in bfloat16. Takes the
+    same arguments as mmengine's ``TestLoop``.
     """
 
     def run_iter(self, idx: int, data_batch: Sequence[dict[str, Any]]) -> None:

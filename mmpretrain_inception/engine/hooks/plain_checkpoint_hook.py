@@ -29,7 +29,8 @@ class PlainCheckpointHook(Hook):
     same content as plain containers and, after loading, rebuilds the objects that mmengine's message hub expects. Where
     mmengine saves tensors of a GPU, which torch loads only where there is one, it saves them as tensors of the CPU.
 
-    It can be removed when mmengine's checkpoints open with ``weights_only=True``, without a GPU too.
+    It looks at each value: one that is plain already stays as it is. It can be removed when mmengine's checkpoints open
+    with ``weights_only=True``, without a GPU too.
     """
 
     priority = 'VERY_LOW'

@@ -10,6 +10,7 @@ from mmpretrain.engine.hooks import EMAHook
 
 from mmpretrain_inception.engine.hooks.finite_loss_hook import was_skipped
 from mmpretrain_inception.registry import HOOKS
+from mmpretrain_inception.workarounds import leaves_averaged_buffers_apart
 
 
 @HOOKS.register_module()
@@ -18,7 +19,7 @@ class SyncedEMAHook(EMAHook):
 
     With ``update_buffers=True`` each process averages the statistics of its own images. mmengine's ``SyncBuffersHook``
     synchronises the model's statistics but not those of the average, so processes would evaluate with different ones,
-    and checkpoints would have those of the first process. This class can be removed when that hook synchronises both.
+    and checkpoints would have those of the first process. Where that hook synchronises both, this one leaves it to it.
 
     A batch that ``FiniteLossHook`` skips does not count.
 
@@ -32,4 +33,5 @@ class SyncedEMAHook(EMAHook):
 
     def after_train_epoch(self, runner: Runner) -> None:
         """Average the buffers over the processes. They are linear, so this equals averaging them in every step."""
-        all_reduce_params(self.ema_model.module.buffers(), op='mean')
+        if leaves_averaged_buffers_apart():
+            all_reduce_params(self.ema_model.module.buffers(), op='mean')

@@ -22,6 +22,7 @@ from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.registry import HOOKS, LOOPS, RUNNERS, resolve
 from mmpretrain_inception.utils.modules import unwrap
 from mmpretrain_inception.weights import open_weights
+from mmpretrain_inception.workarounds import overwrites_the_epoch
 
 # What takes the place of exactly these classes, however a config spells them.
 _OUR_HOOKS: dict[type | None, str] = {
@@ -175,8 +176,7 @@ class ResumableRunner(_Resumable, Runner):
     """mmengine's ``Runner`` that loses nothing when it is killed and resumes exactly, even after ``kill -9``.
 
     Configs set ``runner_type='mmpretrain_inception.ResumableRunner'`` and keep mmengine's names for the rest: where
-    they ask for ``CheckpointHook``, ``VisualizationHook`` or one of mmengine's training loops, they get ours. It can go
-    when mmengine writes checkpoints atomically and resumes within an epoch.
+    they ask for ``CheckpointHook``, ``VisualizationHook`` or one of mmengine's training loops, they get ours.
     """
 
     def load_checkpoint(
@@ -213,7 +213,7 @@ class ResumableFlexibleRunner(_Resumable, FlexibleRunner):
     """The same for mmengine's ``FlexibleRunner``, which sharded training needs.
 
     mmengine 0.10.7 writes a wrong epoch into every checkpoint that ``save_best`` updates, so that resuming skips an
-    epoch.
+    epoch; where it does, this class writes the right one.
     """
 
     def load_checkpoint(self, filename: str, *args: Any, **kwargs: Any) -> None:
@@ -238,7 +238,8 @@ class ResumableFlexibleRunner(_Resumable, FlexibleRunner):
         Raises:
             InputError: If it cannot be written.
         """
-        super().save_checkpoint(*args, meta=_Kept(meta or {}), **kwargs)
+        kept: type[dict[str, Any]] = _Kept if overwrites_the_epoch() else dict
+        super().save_checkpoint(*args, meta=kept(meta or {}), **kwargs)
 
 
 class _Kept(dict[str, Any]):
