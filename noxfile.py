@@ -24,9 +24,9 @@ nox.options.reuse_existing_virtualenvs = False
 @nox.parametrize('dependencies', DEPENDENCIES, ids=DEPENDENCIES)
 @nox.parametrize('stack', STACKS, ids=STACKS)
 def smoke(session: nox.Session, stack: str, dependencies: str) -> None:
-    """Import, train, resume, test, export and predict on a few digits."""
+    """Import, train, resume, test, export and predict on a few digits. Arguments name some of these steps."""
     install(session, stack, dependencies, '.')
-    session.run('python', 'tests/smoke.py', env={'PYTHONPATH': ''})
+    session.run('python', 'tests/smoke.py', *session.posargs, env={'PYTHONPATH': ''})
 
 
 @nox.session(python=PYTHONS)

@@ -1,6 +1,7 @@
 """Import, train, resume, test, export and predict on a few digits: what has to work in every environment.
 
-noxfile.py runs it in each. Not a test of pytest's, because every part of it has longer ones in this folder.
+Arguments name some of the steps: `python tests/smoke.py import train resume test predict`. noxfile.py runs all of them
+in each environment. Not a test of pytest's, because every part of it has longer ones in this folder.
 """
 
 import re
@@ -43,11 +44,15 @@ NEEDS = {'test exported': 'export'}
 
 
 def main():
-    """Run every step, print how it went and how long it took, and end with status 1 if one failed."""
+    """Run the steps, print how each went and how long it took, and end with status 1 if one failed."""
+    chosen = sys.argv[1:] or list(STEPS)
+    unknown = set(chosen) - set(STEPS)
+    if unknown:
+        sys.exit(f'expected steps of {", ".join(STEPS)}, got {", ".join(sorted(unknown))}')
     accuracy, failed, left_out = {}, [], []
     with tempfile.TemporaryDirectory() as folder:
         for name, arguments in STEPS.items():
-            if NEEDS.get(name) in left_out:
+            if name not in chosen or NEEDS.get(name) in left_out:
                 continue
             start = time.perf_counter()
             result = run_step(arguments, folder)
