@@ -5,6 +5,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+import yaml
 from hypothesis import settings
 from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope
@@ -14,6 +15,7 @@ from support import run_tool, workers_for
 
 from mmpretrain_inception.models.heads.ranks import _clamp
 from mmpretrain_inception.utils.cores import available_cores
+from mmpretrain_inception.weights import metafile
 
 # Threads of several test processes that share the cores wait for one another, at ten times the cost.
 torch.set_num_threads(1)
@@ -55,6 +57,27 @@ def warnings_logged():
 def tool(tmp_path):
     """Run a tool in a folder of its own."""
     return lambda name, *arguments, cwd=tmp_path: run_tool(name, *arguments, cwd=cwd)
+
+
+@pytest.fixture
+def published_at(tmp_path, monkeypatch):
+    """Replace the table of published weights by one that has them at an address of the test."""
+
+    def replace(address, checksum='', name='torchvision'):
+        models = yaml.safe_load((metafile.ROOT / metafile._TABLE).read_text())['Models']
+        model = next(model for model in models if model.get('Metadata', {}).get('Weights Name') == name)
+        model['Weights'] = address
+        for kind in ('sha256', 'md5'):
+            model['Metadata'].pop(f'Weights {kind.upper()}', None)
+        if checksum:
+            kind, digits = checksum.split(':')
+            model['Metadata'][f'Weights {kind.upper()}'] = digits
+        root = tmp_path / 'table'
+        (root / metafile._TABLE).parent.mkdir(parents=True, exist_ok=True)
+        (root / metafile._TABLE).write_text(yaml.safe_dump(dict(Models=[model])))
+        monkeypatch.setattr(metafile, 'ROOT', root)
+
+    return replace
 
 
 @pytest.fixture

@@ -33,6 +33,11 @@ def address_of(source: str) -> str:
     return str(model['Weights']) if model else source
 
 
+def name_of(address: str) -> str:
+    """Return the name of the published weights at an address; '' if there are none."""
+    return next((name for name, model in published().items() if model['Weights'] == address), '')
+
+
 def checksum_of(address: str) -> str:
     """Return what the table states of a file, ``sha256:DIGITS`` or ``md5:DIGITS``; '' if nothing.
 

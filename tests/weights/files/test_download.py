@@ -3,16 +3,19 @@
 import hashlib
 import io
 import os
+import tempfile
 import threading
 import time
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 import torch
 
 from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.weights.files import download as module
+from mmpretrain_inception.weights.files import transfer
 from mmpretrain_inception.weights.files.opener import open_weights
 
 
@@ -123,7 +126,7 @@ def server(tmp_path, monkeypatch):
     server = ThreadingHTTPServer(('127.0.0.1', 0), Server)
     server.requests, server.stop = [], threading.Event()
     server.address = f'http://127.0.0.1:{server.server_port}'
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     yield server
     server.stop.set()
     server.shutdown()
@@ -171,15 +174,70 @@ def test_what_is_no_file_of_weights_is_refused_and_not_kept(server, tmp_path, pa
     with pytest.raises(InputError, match=message) as error:
         open_weights(address)
     assert str(error.value).startswith(address)
-    assert len(str(error.value).splitlines()) == 1
+    assert len(str(error.value).splitlines()) <= 2
     assert kept(tmp_path) == []
     assert len(server.requests) == attempts
+
+
+@pytest.mark.parametrize(
+    ('checksum', 'message'),
+    [
+        (f'sha256:{DIGITS}', None),
+        (f'sha256:{hashlib.sha256(CONTENT).hexdigest()}', None),
+        (f'md5:{hashlib.md5(CONTENT).hexdigest()}', None),
+        ('sha256:0cc3c7bd', f'expected a sha256 that begins with 0cc3c7bd, got {DIGITS}'),
+        (f'sha256:{"0" * 64}', f'expected a sha256 that begins with 0000000000000000..., got {DIGITS}'),
+        (f'md5:{"0" * 32}', 'expected a md5 that begins with 0000000000000000..., got '),
+    ],
+    ids=['digits', 'sha256', 'md5', 'other digits', 'other sha256', 'other md5'],
+)
+def test_the_table_of_published_weights_says_what_is_right(server, tmp_path, published_at, checksum, message):
+    published_at(f'{server.address}/right/w.h5', checksum)
+    if message is None:
+        assert open_weights('torchvision').tensors['a'][0] == 1
+        assert kept(tmp_path) == ['w.h5']
+        return
+    with pytest.raises(InputError) as error:
+        open_weights('torchvision')
+    first, second = str(error.value).splitlines()
+    assert first.startswith(f'torchvision ({server.address}/right/w.h5) cannot be downloaded: {message}')
+    folder = module._cached(f'{server.address}/right/w.h5').parent
+    assert second == (
+        f'pass the path of a file instead, or put it into {folder} (TORCH_HOME), '
+        'or train from scratch with --weights none'
+    )
+    assert kept(tmp_path) == []
+
+
+def test_another_file_in_the_cache_is_refused(server, tmp_path):
+    address = f'{server.address}/right/w-{DIGITS}.pth'
+    module._cached(address).parent.mkdir(parents=True)
+    module._cached(address).write_bytes(LOGIN_PAGE)
+    with pytest.raises(
+        InputError, match=rf'w-{DIGITS}\.pth: expected a sha256 .*\ndelete it, and it is downloaded again'
+    ):
+        open_weights(address)
+    assert server.requests == []
+
+
+def test_without_a_connection_two_lines_say_what_to_do(tmp_path, monkeypatch, published_at):
+    monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path / 'hub'))
+    monkeypatch.setattr(module, '_PAUSE', 0.0)
+    published_at('https://nowhere.invalid/w-0cc3c7bd.pth', 'sha256:0cc3c7bd')
+    with pytest.raises(InputError) as error:
+        open_weights('torchvision')
+    assert str(error.value).splitlines() == [
+        'torchvision (https://nowhere.invalid/w-0cc3c7bd.pth) cannot be downloaded: '
+        'its server is not known (no connection to the internet?) (3 attempts)',
+        f'pass the path of a file instead, or put it into {tmp_path}/hub/checkpoints (TORCH_HOME), '
+        'or train from scratch with --weights none',
+    ]
 
 
 @pytest.mark.parametrize('kind', ['silent', 'silent_after_some', 'byte_by_byte', 'header_byte_by_byte'])
 def test_a_server_that_stalls_is_given_up(server, tmp_path, monkeypatch, kind):
     monkeypatch.setattr(module, 'TIMEOUT', (0.5, 0.5))
-    monkeypatch.setattr(module, 'PERIOD', 0.7)
+    monkeypatch.setattr(transfer, 'PERIOD', 0.7)
     monkeypatch.setattr(module, 'ATTEMPTS', 2)
     start = time.monotonic()
     with pytest.raises(InputError, match=r'cannot be downloaded: the server sent (nothing|less than) .*\(2 attempts\)'):
@@ -190,7 +248,7 @@ def test_a_server_that_stalls_is_given_up(server, tmp_path, monkeypatch, kind):
 
 @pytest.mark.parametrize('kind', ['endless', 'bomb'])
 def test_a_file_without_end_is_given_up(server, tmp_path, monkeypatch, kind):
-    monkeypatch.setattr(module, 'MAX_BYTES', 10_000_000)
+    monkeypatch.setattr(transfer, 'MAX_BYTES', 10_000_000)
     with pytest.raises(InputError, match='expected at most 10,000,000 bytes, got more'):
         open_weights(f'{server.address}/{kind}/w.pth')
     assert kept(tmp_path) == []
@@ -200,15 +258,41 @@ def test_a_file_without_end_is_given_up(server, tmp_path, monkeypatch, kind):
 def test_an_address_without_a_server_is_refused(server, tmp_path, address):
     with pytest.raises(InputError, match='cannot be downloaded') as error:
         open_weights(address)
-    assert '\n' not in str(error.value)
+    assert len(str(error.value).splitlines()) <= 2
     assert kept(tmp_path) == []
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason='root can write everywhere')
-def test_a_cache_that_cannot_be_written_is_named(server, tmp_path):
-    (tmp_path / 'hub').mkdir(mode=0o500)
-    with pytest.raises(InputError, match=r'cannot be kept as .*hub.*: Permission denied\nset TORCH_HOME'):
-        open_weights(f'{server.address}/right/w.pth')
+def test_a_cache_that_cannot_be_written_is_named(server, monkeypatch):
+    with tempfile.TemporaryDirectory() as folder:
+        hub = Path(folder, 'hub')
+        hub.mkdir(mode=0o555)
+        os.chmod(folder, 0o755)
+        monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(hub))
+        message = as_nobody(lambda: open_weights(f'{server.address}/right/w.pth'))
+    first, second = message.splitlines()
+    assert first.endswith(
+        f'/w.pth cannot be kept as {module._cached(server.address + "/right/w.pth")}: Permission denied'
+    )
+    assert second == 'set TORCH_HOME to a folder that can be written, or download the file and pass its path'
+
+
+def as_nobody(call):
+    """Return the message of the InputError that a call raises in a process that may not write everywhere."""
+    receiving, sending = os.pipe()
+    process = os.fork()
+    if not process:
+        if os.geteuid() == 0:
+            os.setuid(65534)
+        try:
+            call()
+        except InputError as error:
+            os.write(sending, str(error).encode())
+        finally:
+            os._exit(0)
+    os.close(sending)
+    os.waitpid(process, 0)
+    with open(receiving) as pipe:
+        return pipe.read()
 
 
 @pytest.mark.parametrize('place', ['hub', 'hub/checkpoints'])

@@ -1,0 +1,118 @@
+"""What every download has to keep to, whichever library makes it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from concurrent.futures import Future, wait
+from pathlib import Path
+from threading import Thread
+from typing import TypeVar
+
+import pooch
+
+from mmpretrain_inception.errors import InputError
+
+# Published files of Inception V3 have 110 MB, training checkpoints 0.5 GB.
+MAX_BYTES = 2**31
+# A download with less than this in a period is given up.
+MIN_BYTES, PERIOD = 2**16, 60.0
+
+Result = TypeVar('Result')
+
+
+class TransferError(Exception):
+    """The reason why a download failed, for a message."""
+
+
+class StalledError(TransferError):
+    """A failure that may not occur in another attempt."""
+
+
+class Meter:
+    """Counts the bytes of a download, and ends it."""
+
+    def __init__(self) -> None:
+        self.received = 0
+        self.given_up = False
+
+    def add(self, count: int) -> None:
+        """Count bytes that were received.
+
+        Raises:
+            TransferError: If they are too many, or nobody waits for them any more.
+        """
+        self.received += count
+        if self.given_up:
+            raise TransferError('given up')
+        if self.received > MAX_BYTES:
+            raise TransferError(f'expected at most {MAX_BYTES:,} bytes, got more')
+
+
+def watch(transfer: Callable[[Meter], Result], period: float | None = None) -> Result:
+    """Do a download in a thread, and give it up if too little arrives.
+
+    A server that sends a byte now and then, even in the headers, never triggers the time-out of a socket.
+
+    Args:
+        transfer: The download, which counts what arrives.
+        period: Seconds in which ``MIN_BYTES`` have to arrive. Defaults to ``PERIOD``.
+
+    Raises:
+        StalledError: If too little arrives.
+        Exception: What ``transfer`` raises.
+    """
+    meter, period = Meter(), PERIOD if period is None else period
+    outcome: Future[Result] = Future()
+    Thread(target=_settle, args=(outcome, transfer, meter), daemon=True).start()
+    while True:
+        before = meter.received
+        if wait([outcome], timeout=period).done:
+            return outcome.result()
+        if meter.received - before < MIN_BYTES:
+            meter.given_up = True
+            raise StalledError(f'the server sent less than {MIN_BYTES:,} bytes in {period:g} seconds')
+
+
+def _settle(outcome: Future[Result], transfer: Callable[[Meter], Result], meter: Meter) -> None:
+    try:
+        outcome.set_result(transfer(meter))
+    # The other thread raises it, whatever it is.
+    except BaseException as error:
+        outcome.set_exception(error)
+
+
+def verify(path: Path, checksum: str) -> None:
+    """Compare a file with what is known of it.
+
+    Args:
+        path: The file.
+        checksum: ``sha256:DIGITS`` or ``md5:DIGITS``. The digits may be only the first ones.
+
+    Raises:
+        TransferError: If it is another file.
+    """
+    kind, _, digits = checksum.partition(':')
+    found = pooch.file_hash(str(path), alg=kind)
+    if not found.startswith(digits):
+        start = digits if len(digits) <= 16 else f'{digits[:16]}...'
+        raise TransferError(f'expected a {kind} that begins with {start}, got {found[:16]}')
+
+
+def announce(origin: str, folder: Path) -> None:
+    """Say what is downloaded, where the progress bars are."""
+    print(f'downloading {origin} to {folder}', file=sys.stderr)
+
+
+def failure(origin: str, reason: object, cache: str) -> InputError:
+    """Return the error for weights that cannot be had.
+
+    Args:
+        origin: What was wanted.
+        reason: Why it failed.
+        cache: What to do to take them from a cache.
+    """
+    return InputError(
+        f'{origin} cannot be downloaded: {reason}\n'
+        f'pass the path of a file instead, or {cache}, or train from scratch with --weights none'
+    )
