@@ -61,6 +61,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
         help='folder of your own images, DIR/train/<class>/* and DIR/val/<class>/*, for configs that declare '
         'image_folder; number and names of the classes come from it',
     )
+    add_verbose_option(parser)
     parser.add_argument('--no-pin-memory', action='store_true', help='do not pin the memory of batches')
     parser.add_argument(
         '--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='what started the processes'
@@ -68,6 +69,15 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     # torch.distributed.launch passes it; torchrun sets the environment instead.
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
     add_config_options(parser)
+
+
+def add_verbose_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option that shows everything."""
+    parser.add_argument(
+        '--verbose',
+        action='store_true',
+        help="show the whole log and all warnings of mmengine and other libraries; a run's log file has them anyway",
+    )
 
 
 def add_amp_option(parser: argparse.ArgumentParser, verb: str) -> None:

@@ -31,8 +31,8 @@ def export(options: ExportOptions) -> str:
         InputError: If the checkpoint, the data or a library is missing, or the difference is too large.
     """
     with settings_explained(options):
-        cfg, notes = configure(options)
-        return '\n'.join((*notes, _export(cfg, options)))
+        configured = configure(options)
+        return '\n'.join((*configured.notes, _export(configured.cfg, options)))
 
 
 def _export(cfg: Config, options: ExportOptions) -> str:

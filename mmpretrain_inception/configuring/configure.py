@@ -10,7 +10,7 @@ from mmpretrain_inception.configuring.apply import apply
 from mmpretrain_inception.configuring.config_file import read_config
 from mmpretrain_inception.configuring.machine import Machine
 from mmpretrain_inception.configuring.options import ConfigOptions
-from mmpretrain_inception.configuring.plan import make_plan
+from mmpretrain_inception.configuring.plan import Plan, make_plan
 
 
 class Configured(NamedTuple):
@@ -19,10 +19,12 @@ class Configured(NamedTuple):
     Attributes:
         cfg: The complete config.
         notes: What was replaced, left out or ignored, one line each, for the user.
+        plan: What was decided.
     """
 
     cfg: Config
     notes: tuple[str, ...]
+    plan: Plan
 
 
 def configure(options: ConfigOptions, machine: Machine | None = None) -> Configured:
@@ -38,4 +40,4 @@ def configure(options: ConfigOptions, machine: Machine | None = None) -> Configu
     """
     cfg = read_config(options)
     plan = make_plan(options, cfg, machine or Machine.here())
-    return Configured(*apply(plan, cfg, options.cfg_options))
+    return Configured(*apply(plan, cfg, options.cfg_options), plan)

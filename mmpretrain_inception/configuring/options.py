@@ -45,11 +45,14 @@ class RunOptions(DataOptions):
         work_dir: Folder for logs and checkpoints. Defaults to the config's, or ``work_dirs/<name of the config>``.
         launcher: What started the processes: ``none``, ``pytorch``, ``slurm`` or ``mpi``.
         no_pin_memory: Whether to leave the memory of batches unpinned.
+        verbose: Whether to show mmengine's whole log on the terminal in place of a progress bar. The log file has it
+            anyway.
     """
 
     work_dir: str | None = None
     launcher: str = 'none'
     no_pin_memory: bool = False
+    verbose: bool = False
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,7 @@ class ExportOptions(DataOptions):
         precision: ``fp32``, ``bf16``, ``fp16`` or ``int8``.
         with_preprocess: Whether the file takes uint8 images and normalises them itself.
         calibration: Number of training images to calibrate int8 on.
+        verbose: Whether to show what the libraries report.
     """
 
     checkpoint: str
@@ -130,3 +134,4 @@ class ExportOptions(DataOptions):
     precision: Precision = 'fp32'
     with_preprocess: bool = False
     calibration: int = 300
+    verbose: bool = False

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task
@@ -43,12 +43,16 @@ class Bar:
     moment would stay locked in them.
     """
 
-    def __init__(self, display: Progress, title: str, total: float | None, unit: str, show_rate: bool) -> None:
+    def __init__(
+        self, display: Progress, title: str, total: float | None, unit: str, done: float, show_rate: bool
+    ) -> None:
         self._display, self._show_rate = display, show_rate
         self._unit = _UNITS.get(unit, _Unit(f'{unit}s'))
         self._figures: dict[str, object] = {}
-        self._pending = 0.0
-        self._id = display.add_task(printable(title), total=total, count='', pace='', figures='')
+        self._pending, self._done_before = 0.0, done
+        self._id = display.add_task(
+            printable(title), total=total, completed=cast('int', done), count='', pace='', figures=''
+        )
         self._line_at = time.monotonic()
         self._draw()
 
@@ -76,6 +80,11 @@ class Bar:
         return self._task.completed + self._pending
 
     @property
+    def drawn(self) -> bool:
+        """Whether the bar is on a terminal, where every change of it is seen."""
+        return not self._display.disable
+
+    @property
     def _task(self) -> Task:
         return self._display._tasks[self._id]
 
@@ -93,7 +102,7 @@ class Bar:
     def _end(self) -> None:
         self._draw()
         if isinstance(self._display, _Lines) and self._task.completed:
-            taken = f'{self._count()} in {_clock(self._task.elapsed)}'
+            taken = f'{self._count()} in {clock(self._task.elapsed)}'
             self._write(taken, self._rate(), self._noted())
 
     def _write(self, *parts: str) -> None:
@@ -108,14 +117,15 @@ class Bar:
     def _rate(self) -> str:
         task = self._task
         # At the end that of the whole, until then that of the last half minute.
-        speed = task.completed / task.elapsed if task.finished and task.elapsed else task.speed
+        counted = task.completed - self._done_before
+        speed = counted / task.elapsed if task.finished and task.elapsed else task.speed
         return f'{speed / self._unit.divisor:,.3g} {self._unit.name}/s' if self._show_rate and speed else ''
 
     def _time(self) -> str:
         if self._task.finished:
-            return _clock(self._task.elapsed)
+            return clock(self._task.elapsed)
         left = self._task.time_remaining
-        return '' if left is None else f'{_clock(left)} left'
+        return '' if left is None else f'{clock(left)} left'
 
     def _noted(self) -> str:
         shown = ((name, value) for name, value in self._figures.items() if value is not None)
@@ -146,7 +156,13 @@ _displays: list[Progress] = []
 
 @contextmanager
 def progress(
-    title: str, total: float | None = None, unit: str = 'image', *, show_rate: bool = True, show: bool = True
+    title: str,
+    total: float | None = None,
+    unit: str = 'image',
+    *,
+    done: float = 0.0,
+    show_rate: bool = True,
+    show: bool = True,
 ) -> Iterator[Bar]:
     """Show on standard error how far something is: count, total, rate, time left, and figures.
 
@@ -163,6 +179,7 @@ def progress(
         title: What is being done, in a word or two.
         total: How much there is to do. Defaults to None: not known.
         unit: What is counted, in the singular. Defaults to ``image``. ``byte`` is shown in MB.
+        done: How much of it was done before. Defaults to 0.
         show_rate: Whether to show how many a second. Defaults to True.
         show: Whether to show anything. Defaults to True.
 
@@ -170,7 +187,7 @@ def progress(
         The bar to advance, from this thread.
     """
     if not (show and speaks()):
-        yield Bar(Progress(disable=True), title, total, unit, show_rate)
+        yield Bar(Progress(disable=True), title, total, unit, done, show_rate)
         return
     outermost = not _displays
     if outermost:
@@ -178,15 +195,18 @@ def progress(
         _displays[0].start()
         # A process that is killed could not bring the cursor back.
         _displays[0].console.show_cursor(True)
-    bar = Bar(_displays[0], title, total, unit, show_rate)
+    bar = Bar(_displays[0], title, total, unit, done, show_rate)
     try:
         yield bar
-    finally:
+        # An error says itself how it ended.
         if outermost:
             bar._end()
+    finally:
+        if outermost:
             _displays.pop().stop()
         else:
             _displays[0].remove_task(bar._id)
+            _displays[0].refresh()
 
 
 def _new_display() -> Progress:
@@ -227,7 +247,8 @@ def _joined(*parts: str) -> str:
     return ', '.join(part for part in parts if part)
 
 
-def _clock(seconds: float | None) -> str:
+def clock(seconds: float | None) -> str:
+    """Return a time as hours, minutes and seconds."""
     return str(timedelta(seconds=round(seconds or 0.0)))
 
 

@@ -1,0 +1,159 @@
+"""The lines that a user sees before and after a run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.dist import get_world_size
+from mmengine.hooks import CheckpointHook
+from mmengine.optim import AmpOptimWrapper
+from mmengine.runner import IterBasedTrainLoop, Runner
+
+from mmpretrain_inception.apis.commands import command, nearest
+from mmpretrain_inception.configuring.config_file import get_at
+from mmpretrain_inception.configuring.datasets import innermost_datasets
+from mmpretrain_inception.configuring.plan import RunPlan, TestPlan
+from mmpretrain_inception.utils.wording import list_some, printable
+
+# Width of the first column.
+_NAME = 9
+# Characters of a line that lists names of classes.
+_WIDTH = 100
+
+
+def training_screen(runner: Runner, plan: RunPlan) -> list[str]:
+    """Return what is about to be trained: data, weights, recipe, steps, and where the results go."""
+    val = runner.val_dataloader if runner.val_loop is not None else None
+    return _columns(
+        ('data', _training_data(runner.train_dataloader, val)),
+        ('weights', _weights(runner)),
+        ('recipe', ', '.join(_recipe(runner, plan))),
+        ('steps', _steps(runner)),
+        ('results', f'{nearest(runner.work_dir)}, the log in {runner.timestamp}/'),
+    )
+
+
+def test_screen(runner: Runner, plan: TestPlan) -> list[str]:
+    """Return what is about to be tested: data, weights, and how they are computed."""
+    dataset = runner.test_dataloader.dataset
+    files = [nearest(member.checkpoint) for member in plan.members]
+    how = [_size(runner, 'test'), plan.precision, _device(runner)]
+    return _columns(
+        ('data', f'{len(dataset):,} images to test on{_classes(dataset)}'),
+        ('weights', list_some(files)),
+        ('compute', ', '.join(part for part in how if part)),
+        ('log', nearest(str(Path(runner.log_dir, f'{runner.timestamp}.log')))),
+    )
+
+
+def training_result(runner: Runner) -> list[str]:
+    """Return what came out of a training run: the best figures, where the model is, and the command to type next."""
+    info = runner.message_hub.runtime_info
+    watched = [key for hook in runner.hooks if isinstance(hook, CheckpointHook) for key in hook.key_indicators or ()]
+    names = {'best_score': watched[0]} if len(watched) == 1 else {f'best_score_{name}': name for name in watched}
+    scores = [f'{name} {info[key]:.4g}' for key, name in names.items() if key in info]
+    files = [str(info[key]) for key in info if key.startswith('best_ckpt')] or [str(info.get('last_ckpt', ''))]
+    models = [file for file in files if os.path.exists(file)]
+    lines = [('best', ', '.join(scores))] if scores else []
+    if models:
+        config = Path(runner.work_dir, Path(runner.cfg.filename or 'config.py').name)
+        lines += [('model', nearest(models[0])), ('next', command('test', str(config), models[0]))]
+    return _columns(*lines)
+
+
+def table_of(metrics: Mapping[str, Any]) -> list[str]:
+    """Return the metrics one a line, by mmengine's names; others than numbers are in the log file."""
+    numbers = {name: value for name, value in metrics.items() if isinstance(value, (int, float))}
+    width = max(map(len, numbers), default=0)
+    return [f'{name:<{width}}  {value:9.4f}' for name, value in numbers.items()]
+
+
+def _columns(*lines: tuple[str, str]) -> list[str]:
+    return [f'{name:<{_NAME}}{printable(text)}' for name, text in lines if text]
+
+
+def _training_data(train: Any, val: Any) -> str:
+    sets = f'{len(train.dataset):,} images to train on'
+    sets += f', {len(val.dataset):,} to validate on' if val is not None else ', no validation'
+    return sets + _classes(train.dataset)
+
+
+def _classes(dataset: Any) -> str:
+    names = (getattr(dataset, 'metainfo', None) or {}).get('classes') or ()
+    shown = next((list_some(names, most) for most in (10, 5, 3) if len(list_some(names, most)) < _WIDTH / 2), '')
+    return f', {len(names):,} classes' + (f': {shown}' if shown else '') if names else ''
+
+
+def _weights(runner: Runner) -> str:
+    file = runner._load_from
+    if runner._resume:
+        return f'{nearest(str(file))}, which this run continues'
+    if file:
+        return nearest(str(file))
+    declared = next(_declared(runner.cfg.get('model')), None)
+    return nearest(declared) if declared else 'none: training from scratch'
+
+
+def _declared(settings: Any) -> Iterator[str]:
+    """Yield the files that parts of the model start from."""
+    if isinstance(settings, dict):
+        init = settings.get('init_cfg')
+        if isinstance(init, dict) and init.get('checkpoint'):
+            yield str(init['checkpoint'])
+    for part in settings.values() if isinstance(settings, dict) else settings or ():
+        if isinstance(part, (dict, list, tuple)):
+            yield from _declared(part)
+
+
+def _recipe(runner: Runner, plan: RunPlan) -> Iterator[str]:
+    loader, wrapper = runner.train_dataloader, runner.optim_wrapper
+    if not isinstance(runner.train_loop, IterBasedTrainLoop):
+        yield f'{runner.max_epochs} epochs'
+    yield f'batch {_batch(loader, getattr(wrapper, "_accumulative_counts", 1))}'
+    optimizer = getattr(wrapper, 'optimizer', None)
+    if optimizer is not None:
+        rates = [group.get('initial_lr', group['lr']) for group in optimizer.param_groups]
+        yield f'{type(optimizer).__name__}, learning rate {float(max(rates)):.4g}'
+    yield from filter(None, [_size(runner, 'train')])
+    mixed = plan.precision == 'fp32' and isinstance(wrapper, AmpOptimWrapper)
+    yield 'mixed precision' if mixed else plan.precision
+    yield _device(runner)
+
+
+def _batch(loader: Any, accumulated: int) -> str:
+    parts = [loader.batch_size or getattr(loader.batch_sampler, 'batch_size', None), get_world_size(), accumulated]
+    names = ('', ' processes', ' accumulated')
+    return ' x '.join(f'{part}{name}' for part, name in zip(parts, names) if part not in (None, 1) or not name)
+
+
+def _size(runner: Runner, phase: str) -> str:
+    """Return the size of the images that a pipeline makes, as its last step that has one says it."""
+    for dataset in innermost_datasets(runner.cfg, phase)[:1]:
+        for step in reversed(get_at(runner.cfg, f'{dataset}.pipeline') or ()):
+            size = step.get('crop_size') or step.get('scale')
+            if isinstance(size, int):
+                return f'{size} x {size} px'
+            if isinstance(size, Sequence) and len(size) == 2:
+                return f'{size[0]} x {size[1]} px'
+    return ''
+
+
+def _device(runner: Runner) -> str:
+    device = next(runner.model.parameters(), torch.empty(0)).device
+    if device.type == 'cuda':
+        count = get_world_size()
+        return (f'{count} x ' if count > 1 else '') + torch.cuda.get_device_name(device)
+    threads = torch.get_num_threads()
+    return f'{device.type.upper()} with {threads} thread{"s" * (threads != 1)}'
+
+
+def _steps(runner: Runner) -> str:
+    each, done = len(runner.train_dataloader), runner.iter
+    total = f'{runner.max_iters:,} in all'
+    if not isinstance(runner.train_loop, IterBasedTrainLoop):
+        total = f'{each:,} an epoch, {total}'
+    return f'{total}, {done:,} of them done' if done else total

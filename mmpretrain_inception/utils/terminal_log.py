@@ -1,0 +1,156 @@
+"""What of the log a person sees on the terminal; the log file has all of it."""
+
+from __future__ import annotations
+
+import logging
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mmengine.logging import MMLogger
+
+from mmpretrain_inception.utils.main_process import speaks
+
+_PACKAGE = str(Path(__file__).parents[1])
+
+
+class Known(NamedTuple):
+    """A message that a user can do nothing about.
+
+    Attributes:
+        module: Pattern of the module that it is from, as a path.
+        message: Pattern of its beginning.
+        reason: Why nobody needs to see it.
+    """
+
+    module: str
+    message: str
+    reason: str
+
+
+# Whatever is not in this table is shown.
+KNOWN: tuple[Known, ...] = (
+    Known('mmengine', '"FileClient" will be deprecated', "mmengine's own CheckpointHook uses it"),
+    Known('mmengine', '"HardDiskBackend" is the alias', "mmengine's own FileClient uses it"),
+    Known('', 'pkg_resources is deprecated as an API', 'mmengine reads configs by name with it; setup.cfg sees to it'),
+    Known('mmpretrain_inception', 'Load checkpoint from', 'the screen before a run says it'),
+)
+
+
+class _Terminal(logging.Handler):
+    """Print what a user needs to see: warnings, and what this package says.
+
+    mmengine's own records of the level INFO are not shown: versions, the config, the order of hooks, and figures that
+    the progress bar shows.
+    """
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print a record on standard output, where mmengine prints its log."""
+        if _is_for_user(record) and (speaks() or record.levelno >= logging.ERROR):
+            prefix = f'{record.levelname.lower()}: ' if record.levelno >= logging.WARNING else ''
+            print(f'{prefix}{record.getMessage()}', flush=True)
+
+
+def _is_for_user(record: logging.LogRecord) -> bool:
+    ours = record.pathname.startswith(_PACKAGE)
+    told = ours or record.levelno >= logging.WARNING
+    return told and not getattr(record, 'known', False) and not is_known(record.pathname, record.getMessage())
+
+
+def is_known(file: str, message: str) -> bool:
+    """Return whether a message is in the table.
+
+    Args:
+        file: The file that it is from.
+        message: Its text.
+    """
+    return any(known.module in file and re.match(known.message, message) for known in KNOWN)
+
+
+@contextmanager
+def for_a_person(*, verbose: bool = False) -> Iterator[None]:
+    """Show what a user needs to see of the logs and warnings of dependencies; the rest goes to the log file only.
+
+    Args:
+        verbose: Whether to show everything, as mmengine does. Defaults to False.
+    """
+    if verbose or _Holding.active:
+        yield
+        return
+    holding = _Holding()
+    holding.start()
+    try:
+        yield
+    finally:
+        holding.stop()
+
+
+class _Holding:
+    """The loggers and warnings while :func:`for_a_person` is in force."""
+
+    active = False
+
+    def __init__(self) -> None:
+        self._changed: list[tuple[MMLogger, logging.Handler, logging.Handler]] = []
+        self._early: list[str] = []
+        self._init, self._show_warning = MMLogger.__init__, warnings.showwarning
+
+    def start(self) -> None:
+        """Take the place of the handlers for the terminal, in loggers that exist and in those to come.
+
+        A Runner, or its strategy, creates its logger and prints hundreds of lines at once, before anybody gets hold of
+        it; so each logger is changed as it is created.
+        """
+        _Holding.active = True
+        init = self._init
+
+        def quiet_init(logger: MMLogger, *args: Any, **kwargs: Any) -> None:
+            init(logger, *args, **kwargs)
+            self._quieten(logger)
+
+        MMLogger.__init__ = quiet_init  # type: ignore[method-assign]
+        for logger in MMLogger._instance_dict.values():
+            self._quieten(logger)
+        warnings.showwarning = self._receive
+
+    def stop(self) -> None:
+        """Leave everything as it was."""
+        _Holding.active = False
+        MMLogger.__init__ = self._init  # type: ignore[method-assign]
+        for logger, terminal, original in self._changed:
+            logger.handlers[logger.handlers.index(terminal)] = original
+        warnings.showwarning = self._show_warning
+
+    def _quieten(self, logger: MMLogger) -> None:
+        for index, handler in enumerate(logger.handlers):
+            # Not a FileHandler, which is one too.
+            if type(handler) is logging.StreamHandler:
+                terminal = _Terminal(handler.level)
+                for part in handler.filters:
+                    terminal.addFilter(part)
+                logger.handlers[index] = terminal
+                self._changed.append((logger, terminal, handler))
+        if logger.log_file is not None:
+            for message in self._early:
+                _log(logger, message)
+            self._early.clear()
+
+    def _receive(self, message: Warning | str, category: type[Warning], filename: str, lineno: int, *rest: Any) -> None:
+        """Show a warning of Python's ``warnings``, or only log it."""
+        if not is_known(filename, str(message)):
+            if speaks():
+                self._show_warning(message, category, filename, lineno, *rest)
+            return
+        text = warnings.formatwarning(message, category, filename, lineno).strip()
+        logger = next((one for one, *_ in reversed(self._changed) if one.log_file is not None), None)
+        if logger is None:
+            self._early.append(text)
+        else:
+            _log(logger, text)
+
+
+def _log(logger: MMLogger, text: str) -> None:
+    logger.warning(text, extra=dict(known=True))
