@@ -61,7 +61,7 @@ def main():
                 left_out.append(name)
                 print(f'{name}: left out, it {TOO_OLD}')
                 continue
-            found = re.findall(r'accuracy/top1: ([\d.]+)', output)
+            found = re.findall(r'^accuracy/top1 +([\d.]+)', output, re.MULTILINE)
             accuracy |= {name: found[-1]} if found else {}
             state = f'FAILED with status {result.returncode}' if result.returncode else 'passed'
             print(

@@ -17,7 +17,7 @@ from mmpretrain_inception.apis.commands import command, nearest
 from mmpretrain_inception.configuring.config_file import get_at
 from mmpretrain_inception.configuring.datasets import innermost_datasets
 from mmpretrain_inception.configuring.plan import RunPlan, TestPlan
-from mmpretrain_inception.utils.wording import list_some, printable
+from mmpretrain_inception.utils.wording import counted, list_some, printable
 
 # Width of the first column.
 _NAME = 9
@@ -43,7 +43,7 @@ def test_screen(runner: Runner, plan: TestPlan) -> list[str]:
     files = [nearest(member.checkpoint) for member in plan.members]
     how = [_size(runner, 'test'), plan.precision, _device(runner)]
     return _columns(
-        ('data', f'{len(dataset):,} images to test on{_classes(dataset)}'),
+        ('data', f'{counted(len(dataset), "image")} to test on{_classes(dataset)}'),
         ('weights', list_some(files)),
         ('compute', ', '.join(part for part in how if part)),
         ('log', nearest(str(Path(runner.log_dir, f'{runner.timestamp}.log')))),
@@ -53,7 +53,12 @@ def test_screen(runner: Runner, plan: TestPlan) -> list[str]:
 def training_result(runner: Runner) -> list[str]:
     """Return what came out of a training run: the best figures, where the model is, and the command to type next."""
     info = runner.message_hub.runtime_info
-    watched = [key for hook in runner.hooks if isinstance(hook, CheckpointHook) for key in hook.key_indicators or ()]
+    watched = [
+        key
+        for hook in runner.hooks
+        if isinstance(hook, CheckpointHook)
+        for key in getattr(hook, 'key_indicators', None) or ()
+    ]
     names = {'best_score': watched[0]} if len(watched) == 1 else {f'best_score_{name}': name for name in watched}
     scores = [f'{name} {info[key]:.4g}' for key, name in names.items() if key in info]
     files = [str(info[key]) for key in info if key.startswith('best_ckpt')] or [str(info.get('last_ckpt', ''))]
@@ -69,7 +74,8 @@ def table_of(metrics: Mapping[str, Any]) -> list[str]:
     """Return the metrics one a line, by mmengine's names; others than numbers are in the log file."""
     numbers = {name: value for name, value in metrics.items() if isinstance(value, (int, float))}
     width = max(map(len, numbers), default=0)
-    return [f'{name:<{width}}  {value:9.4f}' for name, value in numbers.items()]
+    shown = {name: f'{value:,}' if isinstance(value, int) else f'{value:.4f}' for name, value in numbers.items()}
+    return [f'{name:<{width}}  {text:>9}' for name, text in shown.items()]
 
 
 def _columns(*lines: tuple[str, str]) -> list[str]:
@@ -77,7 +83,7 @@ def _columns(*lines: tuple[str, str]) -> list[str]:
 
 
 def _training_data(train: Any, val: Any) -> str:
-    sets = f'{len(train.dataset):,} images to train on'
+    sets = f'{counted(len(train.dataset), "image")} to train on'
     sets += f', {len(val.dataset):,} to validate on' if val is not None else ', no validation'
     return sets + _classes(train.dataset)
 
@@ -85,7 +91,7 @@ def _training_data(train: Any, val: Any) -> str:
 def _classes(dataset: Any) -> str:
     names = (getattr(dataset, 'metainfo', None) or {}).get('classes') or ()
     shown = next((list_some(names, most) for most in (10, 5, 3) if len(list_some(names, most)) < _WIDTH / 2), '')
-    return f', {len(names):,} classes' + (f': {shown}' if shown else '') if names else ''
+    return f', {counted(len(names), "class")}' + (f': {shown}' if shown else '') if names else ''
 
 
 def _weights(runner: Runner) -> str:
@@ -112,7 +118,7 @@ def _declared(settings: Any) -> Iterator[str]:
 def _recipe(runner: Runner, plan: RunPlan) -> Iterator[str]:
     loader, wrapper = runner.train_dataloader, runner.optim_wrapper
     if not isinstance(runner.train_loop, IterBasedTrainLoop):
-        yield f'{runner.max_epochs} epochs'
+        yield counted(runner.max_epochs, 'epoch')
     yield f'batch {_batch(loader, getattr(wrapper, "_accumulative_counts", 1))}'
     optimizer = getattr(wrapper, 'optimizer', None)
     if optimizer is not None:
@@ -148,7 +154,7 @@ def _device(runner: Runner) -> str:
         count = get_world_size()
         return (f'{count} x ' if count > 1 else '') + torch.cuda.get_device_name(device)
     threads = torch.get_num_threads()
-    return f'{device.type.upper()} with {threads} thread{"s" * (threads != 1)}'
+    return f'{device.type.upper()} with {counted(threads, "thread")}'
 
 
 def _steps(runner: Runner) -> str:

@@ -95,7 +95,8 @@ class Bar:
         pace = _joined(self._rate(), self._time())
         self._display.update(self._id, count=self._count(), pace=pace, figures=self._noted())
         self._display.refresh()
-        if isinstance(self._display, _Lines) and self._drawn_at - self._line_at >= LINE:
+        due = self._drawn_at - self._line_at >= LINE and not self._task.finished
+        if due and isinstance(self._display, _Lines):
             self._line_at = self._drawn_at
             self._write(self._count(), pace, self._noted())
 

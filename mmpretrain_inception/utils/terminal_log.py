@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO
 
 from mmengine.logging import MMLogger
 
@@ -35,6 +35,7 @@ class Known(NamedTuple):
 KNOWN: tuple[Known, ...] = (
     Known('mmengine', '"FileClient" will be deprecated', "mmengine's own CheckpointHook uses it"),
     Known('mmengine', '"HardDiskBackend" is the alias', "mmengine's own FileClient uses it"),
+    Known('mmengine', '`save_param_scheduler` is True but', 'a rate that never changes has no schedule to save'),
     Known('', 'pkg_resources is deprecated as an API', 'mmengine reads configs by name with it; setup.cfg sees to it'),
     Known('mmpretrain_inception', 'Load checkpoint from', 'the screen before a run says it'),
 )
@@ -111,7 +112,7 @@ class _Holding:
             init(logger, *args, **kwargs)
             self._quieten(logger)
 
-        MMLogger.__init__ = quiet_init  # type: ignore[method-assign]
+        MMLogger.__init__ = quiet_init
         for logger in MMLogger._instance_dict.values():
             self._quieten(logger)
         warnings.showwarning = self._receive
@@ -119,7 +120,7 @@ class _Holding:
     def stop(self) -> None:
         """Leave everything as it was."""
         _Holding.active = False
-        MMLogger.__init__ = self._init  # type: ignore[method-assign]
+        MMLogger.__init__ = self._init
         for logger, terminal, original in self._changed:
             logger.handlers[logger.handlers.index(terminal)] = original
         warnings.showwarning = self._show_warning
@@ -138,11 +139,19 @@ class _Holding:
                 _log(logger, message)
             self._early.clear()
 
-    def _receive(self, message: Warning | str, category: type[Warning], filename: str, lineno: int, *rest: Any) -> None:
+    def _receive(
+        self,
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
         """Show a warning of Python's ``warnings``, or only log it."""
         if not is_known(filename, str(message)):
             if speaks():
-                self._show_warning(message, category, filename, lineno, *rest)
+                self._show_warning(message, category, filename, lineno, file, line)
             return
         text = warnings.formatwarning(message, category, filename, lineno).strip()
         logger = next((one for one, *_ in reversed(self._changed) if one.log_file is not None), None)

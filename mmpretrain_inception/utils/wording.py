@@ -38,3 +38,8 @@ def list_some(names: Sequence[object], most: int = 3) -> str:
     """
     more = f' and {len(names) - most} more' if len(names) > most else ''
     return ', '.join(map(printable, names[:most])) + more
+
+
+def counted(number: int, unit: str) -> str:
+    """Return a number with what it counts, in the singular or the plural: ``1 image``, ``1,200 images``."""
+    return f'{number:,} {unit}' if number == 1 else f'{number:,} {unit}{"es" if unit.endswith("ss") else "s"}'

@@ -25,7 +25,16 @@ def load(folder, epoch):
 def train(tool, image_folder):
     def run(config, work_dir, *arguments, options=SMALL):
         result = tool(
-            'train.py', config, '--data', image_folder, '--work-dir', work_dir, *arguments, '--cfg-options', *options
+            'train.py',
+            config,
+            '--data',
+            image_folder,
+            '--work-dir',
+            work_dir,
+            *arguments,
+            '--verbose',
+            '--cfg-options',
+            *options,
         )
         assert result.returncode == 0, result.stderr
         return result.stdout

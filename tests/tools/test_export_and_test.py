@@ -52,7 +52,8 @@ def scores(command, folder):
         result = command('test.py', file, '--out', 'predictions.pkl', *options)
         assert result.returncode == 0, result.stdout + result.stderr
         predictions = pickle.loads((folder / 'predictions.pkl').read_bytes())
-        accuracy = re.search(r'accuracy/top1: [\d.]+  accuracy/top3: [\d.]+', result.stdout)[0]
+        accuracy = re.findall(r'^accuracy/top[13] +[\d.]+$', result.stdout, re.MULTILINE)
+        assert len(accuracy) == 2
         return torch.stack([prediction['pred_score'] for prediction in predictions]), accuracy
 
     return evaluate
