@@ -5,11 +5,13 @@ every publisher's files into models with our backbone. Other models load as befo
 """
 
 import sys
+from importlib import import_module
+from typing import Any
 
 from mmpretrain_inception.stack import require_opencv, require_stack, warn_of_overwritten
 from mmpretrain_inception.version import __version__
 
-__all__ = ['InceptionHead', 'InceptionNeck', 'InceptionV3', '__version__']
+__all__ = ['InceptionHead', 'InceptionNeck', 'InceptionV3', '__version__', 'load_model']
 
 # `python -m mmpretrain_inception.doctor` imports this file first, and has to work where the rest cannot be imported.
 if 'mmpretrain_inception.doctor' not in sys.orig_argv:
@@ -24,3 +26,10 @@ if 'mmpretrain_inception.doctor' not in sys.orig_argv:
     register_models()
     let_pipelines_load()
     let_publishers_files_load()
+
+
+def __getattr__(name: str) -> Any:
+    # Imported when it is used: it needs the parts that train and export too.
+    if name == 'load_model':
+        return import_module(f'{__name__}.inference.load').load_model
+    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

@@ -15,6 +15,8 @@ default_hooks = dict(
     # Under names of their own, so that `custom_hooks` in your config does not remove them.
     sync_buffers=dict(type='SyncBuffersHook'),  # all ranks evaluate and save the same batch-norm statistics
     plain_checkpoint=dict(type='mmpretrain_inception.PlainCheckpointHook'),
+    # Checkpoints say how they are used: mmpretrain_inception.load_model needs no config.
+    contract=dict(type='mmpretrain_inception.ContractHook'),
     fit_weights=dict(type='mmpretrain_inception.FitWeightsHook'),
     throughput=dict(type='mmpretrain_inception.ThroughputHook'),
     broken_images=dict(type='mmpretrain_inception.BrokenImageHook', max_share=0.01),

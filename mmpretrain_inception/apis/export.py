@@ -7,11 +7,11 @@ from mmengine.config import Config
 
 from mmpretrain_inception.apis.export_parts import load_classifier, test_images, training_images
 from mmpretrain_inception.configuring.configure import configure
-from mmpretrain_inception.configuring.contract import contract_from_config, num_classes_of, unknown_parts
 from mmpretrain_inception.configuring.options import ExportOptions
 from mmpretrain_inception.configuring.settings import settings_explained
 from mmpretrain_inception.deploy.choose import choose_backend
 from mmpretrain_inception.deploy.export import export_model
+from mmpretrain_inception.deploy.from_config import contract_from_config, num_classes_of, unknown_parts
 
 # How many images the file is compared with the model on.
 _COMPARED_IMAGES = 32

@@ -13,9 +13,9 @@ from mmengine.model import BaseModel
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner, set_random_seed
 
-from mmpretrain_inception.configuring.contract import classes_of_dataset, num_classes_of
 from mmpretrain_inception.deploy.contract import Contract
 from mmpretrain_inception.deploy.exported_classifier import RawImages
+from mmpretrain_inception.deploy.from_config import classes_of_dataset, num_classes_of
 from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.registry import MODELS
 from mmpretrain_inception.weights import class_names, load_into

@@ -7,8 +7,8 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmpretrain_inception.configuring.contract import classes_of_dataset, contract_from_config
 from mmpretrain_inception.deploy.contract import Contract
+from mmpretrain_inception.deploy.from_config import classes_of_dataset, contract_from_config
 from mmpretrain_inception.deploy.runtimes import read_contract
 from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.utils.wording import printable

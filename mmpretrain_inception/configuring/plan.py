@@ -22,7 +22,6 @@ from mmpretrain_inception.configuring.checks import (
     remark_on_save_best,
     remark_on_schedule,
 )
-from mmpretrain_inception.configuring.contract import num_classes_of
 from mmpretrain_inception.configuring.ensemble import Member, declared_members, list_members, with_models
 from mmpretrain_inception.configuring.exported import check_contract
 from mmpretrain_inception.configuring.folder import FolderData, check_resumed_classes, plan_folder
@@ -37,6 +36,7 @@ from mmpretrain_inception.configuring.options import (
 )
 from mmpretrain_inception.configuring.resuming import find_checkpoint
 from mmpretrain_inception.configuring.values import check_groups, check_values
+from mmpretrain_inception.deploy.from_config import num_classes_of
 from mmpretrain_inception.deploy.table import is_exported
 from mmpretrain_inception.errors import UsageError
 

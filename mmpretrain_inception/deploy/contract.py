@@ -1,4 +1,4 @@
-"""What an exported network takes and returns, as a JSON document in the file's metadata."""
+"""What a network takes and returns, as a JSON document in the metadata of an exported file or a checkpoint."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from math import isfinite
 from typing import Any, Literal, get_args
 
+from mmpretrain_inception.deploy.parts import Network, is_network
 from mmpretrain_inception.deploy.preparation import Preparation, is_preparation
 from mmpretrain_inception.deploy.table import PRECISIONS, Precision
 from mmpretrain_inception.errors import InputError
@@ -26,7 +27,9 @@ _FORMS = {False: ('float32', 'NCHW'), True: ('uint8', 'NHWC')}
 
 @dataclass(frozen=True)
 class Contract:
-    """Input, output, classes and origin of an exported network, which maps ``images`` to ``logits``.
+    """Input, output, classes and origin of a network, which maps ``images`` to ``logits``.
+
+    Exported files and checkpoints have it. A checkpoint's says also how the network is built.
 
     Without preprocessing in the graph, the input is float32 of shape (N, 3, height, width), in the network's
     :attr:`channel_order` and normalised: ``(pixel - mean) / std`` with pixels from 0 to 255. With it, the input is
@@ -49,6 +52,8 @@ class Contract:
             unknown. Defaults to ``'softmax'``.
         threshold: With ``'sigmoid'``, the score from which on a class is predicted. Defaults to None.
         topk: With ``'sigmoid'``, instead of a threshold, how many of the best classes are predicted. Defaults to None.
+        network: In checkpoints, what the network is built with; see :mod:`mmpretrain_inception.deploy.parts`.
+            Defaults to None: the file contains the network.
         config: Name of the config that the network was built from.
         package_version: Version of this package that wrote the file.
 
@@ -69,13 +74,14 @@ class Contract:
     activation: Activation | None = 'softmax'
     threshold: float | None = None
     topk: int | None = None
+    network: Network | None = None
     config: str = ''
     package_version: str = __version__
 
     def __post_init__(self) -> None:
         for name, accepts in _CHECKS.items():
             if not accepts(self):
-                raise InputError(f'the contract of an exported file: {name} is invalid: {getattr(self, name)!r}')
+                raise InputError(f'the contract of a model: {name} is invalid: {getattr(self, name)!r}')
 
     @property
     def dtype(self) -> str:
@@ -106,7 +112,10 @@ class Contract:
             dtype=self.dtype,
             input_channel_order=self.input_channel_order,
         )
-        return json.dumps(dict(version=_VERSION, **asdict(self), **derived), ensure_ascii=False)
+        values = asdict(self)
+        if self.network is None:
+            del values['network']
+        return json.dumps(dict(version=_VERSION, **values, **derived), ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str | None, origin: str) -> Contract:
@@ -185,6 +194,7 @@ _CHECKS = {
     'activation': lambda contract: contract.activation in (*get_args(Activation), None),
     'threshold': _is_threshold,
     'topk': _is_topk,
+    'network': lambda contract: contract.network is None or is_network(contract.network),
     'config': lambda contract: isinstance(contract.config, str),
     'package_version': lambda contract: isinstance(contract.package_version, str),
 }

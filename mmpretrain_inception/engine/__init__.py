@@ -4,6 +4,7 @@ from mmpretrain_inception.engine.amp import BF16OptimWrapper, BF16TestLoop
 from mmpretrain_inception.engine.hooks import (
     BrokenImageHook,
     CompileHook,
+    ContractHook,
     DeployHook,
     FiniteLossHook,
     FitWeightsHook,
@@ -29,6 +30,7 @@ __all__ = [
     'BF16TestLoop',
     'BrokenImageHook',
     'CompileHook',
+    'ContractHook',
     'DeployHook',
     'FSDPStrategy',
     'FiniteLossHook',

@@ -99,6 +99,22 @@ def _decode_with_opencv(content: bytes, turn: bool, factor: int) -> Pixels:
     return image.astype(np.uint8, copy=False)
 
 
+def pixels_of(image: Image.Image, turn: bool = True) -> Pixels:
+    """Return the pixels of Pillow's image as :func:`decode_image` returns those of a file. It is not changed.
+
+    Args:
+        image: The image, of any mode but those of 32 bits.
+        turn: Whether to turn it as its EXIF says. Defaults to True.
+
+    Returns:
+        The image, BGR of shape (H, W, 3).
+
+    Raises:
+        ValueError: If its pixels have no agreed range.
+    """
+    return _decode_with_pillow(image.copy(), turn)
+
+
 def _decode_with_pillow(image: Image.Image, turn: bool) -> Pixels:
     image.load()
     if turn:

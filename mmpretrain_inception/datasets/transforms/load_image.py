@@ -39,11 +39,28 @@ def load_image(
         content = read_file(path, backend_args, max_pixels)
     except (OSError, ValueError) as error:
         raise BrokenImageError(printable(path), _reason(error)) from error
+    return decode_content(content, path, max_pixels=max_pixels, **settings)
+
+
+def decode_content(content: bytes, name: str, **settings: Any) -> Pixels:
+    """Decode the content of an image file.
+
+    Args:
+        content: The bytes of the file.
+        name: What to call it in messages.
+        **settings: Passed on to :func:`~mmpretrain_inception.datasets.transforms.decode.decode_image`.
+
+    Returns:
+        The image, BGR of shape (H, W, 3).
+
+    Raises:
+        BrokenImageError: If it cannot be decoded, or is too large.
+    """
     try:
-        return decode_image(content, max_pixels=max_pixels, **settings)
+        return decode_image(content, **settings)
     # Decoders raise anything for broken content: SyntaxError, struct.error, KeyError, their own.
     except Exception as error:
-        raise BrokenImageError(printable(path), _reason(error)) from error
+        raise BrokenImageError(printable(name), _reason(error)) from error
 
 
 def _reason(error: Exception) -> str:
@@ -67,7 +84,8 @@ class LoadImage(LoadImageFromFile):
     first frame is read.
 
     Required key: ``img_path``. Added keys: ``img``, BGR uint8 of shape (H, W, 3); ``img_shape`` and ``ori_shape``, its
-    (H, W). With ``img`` instead of ``img_path`` it does nothing: mmpretrain's inferencers take arrays as well.
+    (H, W). With ``img`` instead of ``img_path`` it does nothing: mmpretrain's inferencers take arrays as well. With
+    ``img_bytes``, the content of a file, it does not read ``img_path``, which is then only a name.
 
     Args:
         color_type: 'color' turns images as their EXIF says, 'color_ignore_orientation' does not. Defaults to 'color'.
@@ -106,14 +124,17 @@ class LoadImage(LoadImageFromFile):
         """Load ``img``."""
         if 'img_path' not in results and 'img' in results:
             return results
-        image = load_image(
-            results['img_path'],
-            self.backend_args,
+        settings: dict[str, Any] = dict(
             backend=self.imdecode_backend,
             turn=_COLOR_TYPES[self.color_type],
             min_size=self.min_size,
             max_pixels=self.max_pixels,
         )
+        content = results.pop('img_bytes', None)
+        if content is None:
+            image = load_image(results['img_path'], self.backend_args, **settings)
+        else:
+            image = decode_content(content, results['img_path'], **settings)
         results['img'] = image
         results['img_shape'] = results['ori_shape'] = image.shape[:2]
         return results

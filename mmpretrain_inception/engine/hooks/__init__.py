@@ -2,6 +2,7 @@
 
 from mmpretrain_inception.engine.hooks.broken_image_hook import BrokenImageHook
 from mmpretrain_inception.engine.hooks.compile_hook import CompileHook
+from mmpretrain_inception.engine.hooks.contract_hook import ContractHook
 from mmpretrain_inception.engine.hooks.deploy_hook import DeployHook
 from mmpretrain_inception.engine.hooks.finite_loss_hook import FiniteLossHook
 from mmpretrain_inception.engine.hooks.fit_weights_hook import FitWeightsHook
@@ -17,6 +18,7 @@ from mmpretrain_inception.engine.hooks.throughput_hook import ThroughputHook
 __all__ = [
     'BrokenImageHook',
     'CompileHook',
+    'ContractHook',
     'DeployHook',
     'FiniteLossHook',
     'FitWeightsHook',

@@ -11,8 +11,8 @@ from PIL import Image
 from sklearn.datasets import load_sample_images
 from support import CONFIGS, code_blocks
 
-from mmpretrain_inception.configuring.contract import contract_from_config, unknown_parts
 from mmpretrain_inception.deploy import Contract
+from mmpretrain_inception.deploy.from_config import contract_from_config, unknown_parts
 from mmpretrain_inception.errors import InputError
 
 DIGITS = CONFIGS / 'inception-v3_1xb64_digits-75px.py'

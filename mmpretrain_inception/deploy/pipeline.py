@@ -1,4 +1,4 @@
-"""What a config's test pipeline does to an image file, as the steps of an exported file's contract."""
+"""What a test pipeline does to an image file: from its transforms to the steps of a contract, and back."""
 
 from __future__ import annotations
 
@@ -35,6 +35,17 @@ def describe_pipeline(transforms: Sequence[Any]) -> tuple[Preparation | None, st
             return None, ' '.join(str(transform).split())
         steps.append(step)
     return tuple(steps), ''
+
+
+def pipeline_of(preparation: Preparation) -> list[dict[str, Any]]:
+    """Return the config of the pipeline that carries out the steps of a contract, from loading to packing.
+
+    Files are loaded by :class:`LoadImage`, as in all our configs.
+
+    Args:
+        preparation: Valid steps.
+    """
+    return [*(_TRANSFORMS[step['step'], step.get('rule')](step) for step in preparation), dict(type=PackInputs)]
 
 
 def _load(transform: LoadImageFromFile) -> Step | None:
@@ -80,4 +91,33 @@ _STEPS: dict[type, Callable[[Any], Step | None]] = {
     CenterCrop: _center_crop,
     TensorFlowCentralCrop: _central_fraction,
     TensorFlowResize: _tensorflow_resize,
+}
+TRANSFORM_TYPES = frozenset(kind.__name__ for kind in (*_STEPS, PackInputs))
+
+
+def _loading(step: Step) -> dict[str, Any]:
+    colour = {turns: name for name, turns in _EXIF.items()}[step['exif_orientation']]
+    return dict(type=LoadImage, color_type=colour, imdecode_backend=step['decoder'], min_size=step['min_size'])
+
+
+def _edge_resizing(step: Step) -> dict[str, Any]:
+    edge = {rule: name for name, rule in _EDGES.items()}[step['rule']]
+    how = {key: step[key] for key in ('backend', 'interpolation')}
+    return dict(type=ResizeEdge, scale=step['size'], edge=edge, **how)
+
+
+def _exact_resizing(step: Step) -> dict[str, Any]:
+    size = step['width'], step['height']
+    if step['backend'].startswith('tensorflow'):
+        return dict(type=TensorFlowResize, scale=size, half_pixel_centers=step['backend'] == 'tensorflow2')
+    return dict(type=Resize, scale=size, backend=step['backend'], interpolation=step['interpolation'])
+
+
+# The way back: (step, rule) to the config of a transform.
+_TRANSFORMS: dict[tuple[str, str | None], Callable[[Step], dict[str, Any]]] = {
+    ('load', None): _loading,
+    **{('resize', rule): _edge_resizing for rule in _EDGES.values()},
+    ('resize', 'exact'): _exact_resizing,
+    ('crop', 'center'): lambda step: dict(type=CenterCrop, crop_size=(step['width'], step['height'])),
+    ('crop', 'central_fraction'): lambda step: dict(type=TensorFlowCentralCrop, fraction=step['fraction']),
 }

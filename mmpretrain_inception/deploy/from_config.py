@@ -1,4 +1,4 @@
-"""The contract of an exported network, derived from a config."""
+"""The contract of a network, derived from a config."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from mmengine.dataset import Compose
 from mmengine.registry import init_default_scope
 from mmpretrain.models import ClsHead, MultiLabelClsHead
 
-from mmpretrain_inception.configuring.preparation import describe_pipeline
 from mmpretrain_inception.deploy.contract import Contract
+from mmpretrain_inception.deploy.parts import NETWORK_TYPES, PARTS, describe_network
+from mmpretrain_inception.deploy.pipeline import TRANSFORM_TYPES, describe_pipeline
 from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.registry import DATASETS, MODELS, is_kind
 
@@ -89,6 +90,58 @@ def contract_from_config(
     return replace(contract, **_scores(cfg.model.get('head') or {}))
 
 
+def checkpoint_contract(cfg: Config, classes: Sequence[str] | None = None) -> tuple[Contract | None, str]:
+    """Return the contract for the checkpoints of a config's classifier.
+
+    Args:
+        cfg: The config.
+        classes: Names of the classes. Defaults to None: unknown.
+
+    Returns:
+        The contract, which says how the network is built and images are prepared, and ''. None, and the reason, where
+        no rule describes a part of the config.
+    """
+    network, reason = describe_network(cfg.get('model') or {})
+    if network is None:
+        return None, reason
+    if not cfg.get('test_dataloader'):
+        # A config that only trains and validates.
+        cfg = deepcopy(cfg)
+        cfg.test_dataloader = cfg.get('val_dataloader')
+    number = network['head']['num_classes']
+    names = tuple(map(str, classes)) if classes and len(classes) == number else None
+    try:
+        contract = contract_from_config(cfg, number, classes=names)
+    # The user's own transforms may raise anything, also on an image that is not of their data.
+    except Exception as error:
+        return None, f'the test pipeline: {" ".join(str(error).split()) or type(error).__name__}'
+    if contract.preparation is None:
+        return None, unknown_parts(cfg, contract)[0]
+    return replace(contract, network=network), ''
+
+
+def foreign_types(cfg: Config) -> list[str]:
+    """Return what :func:`checkpoint_contract` would look up beyond the classes that have rules, by dotted names.
+
+    mmengine imports a module of the name of a type that nobody has registered. So a config from a stranger may have
+    none.
+    """
+    model = cfg.get('model') or {}
+    network = {'model': model, **{f'model.{part}': model.get(part) or {} for part in PARTS}}
+    steps = {f'test_pipeline.{number}': step for number, step in enumerate(_test_pipeline(cfg))}
+    return [
+        f'{name}.type={settings.get("type")}'
+        for known, places in ((NETWORK_TYPES, network), (TRANSFORM_TYPES, steps))
+        for name, settings in places.items()
+        if not _is_known(settings.get('type'), known)
+    ]
+
+
+def _is_known(name: Any, known: frozenset[str]) -> bool:
+    scope, _, last = str(name).rpartition('.')
+    return last in known and scope in ('', 'mmpretrain_inception', 'mmpretrain', 'mmengine', 'mmcv')
+
+
 def unknown_parts(cfg: Config, contract: Contract) -> list[str]:
     """Return one line for each part of a contract that the config does not settle.
 
@@ -121,14 +174,19 @@ def _three(values: Sequence[float]) -> tuple[float, ...]:
 
 
 def _build_pipeline(cfg: Config) -> Compose:
+    pipeline = _test_pipeline(cfg)
+    if not pipeline:
+        raise InputError('an export takes the size of its images from test_dataloader.dataset.pipeline, got none')
+    init_default_scope(cfg.get('default_scope', 'mmpretrain'))
+    return Compose(deepcopy(pipeline))
+
+
+def _test_pipeline(cfg: Config) -> Sequence[dict[str, Any]]:
     dataset = (cfg.get('test_dataloader') or {}).get('dataset') or {}
     # RepeatDataset and its like hold the dataset that they wrap.
     while 'pipeline' not in dataset and isinstance(dataset.get('dataset'), dict):
         dataset = dataset['dataset']
-    if 'pipeline' not in dataset:
-        raise InputError('an export takes the size of its images from test_dataloader.dataset.pipeline, got none')
-    init_default_scope(cfg.get('default_scope', 'mmpretrain'))
-    return Compose(deepcopy(dataset['pipeline']))
+    return dataset.get('pipeline') or []
 
 
 def _image_size(pipeline: Compose, with_preprocess: bool) -> tuple[int, int]:

@@ -1,0 +1,171 @@
+"""From a work directory, a file or a name to a model."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.device import get_device
+from mmengine.logging import print_log
+from mmengine.registry import DefaultScope
+from mmpretrain.apis.model import ModelHub
+
+from mmpretrain_inception.configuring.config_file import load_config
+from mmpretrain_inception.deploy.contract import KEY, Contract
+from mmpretrain_inception.deploy.exported_classifier import ExportedClassifier
+from mmpretrain_inception.deploy.from_config import checkpoint_contract, classes_of_dataset, foreign_types
+from mmpretrain_inception.deploy.parts import build_network
+from mmpretrain_inception.deploy.table import is_exported
+from mmpretrain_inception.engine.runner.checkpoint_files import list_checkpoints
+from mmpretrain_inception.errors import InputError
+from mmpretrain_inception.inference.config_text import read_config_text
+from mmpretrain_inception.inference.model import Model
+from mmpretrain_inception.registry import MODELS
+from mmpretrain_inception.utils.wording import list_some
+from mmpretrain_inception.weights import Opened, class_names, load, load_into, open_weights
+
+_EXPECTED = 'a work directory, a checkpoint, an exported file or the name of a published model'
+
+
+def load_model(source: str | Path, device: str | torch.device | None = None) -> Model:
+    """Load a model that needs no config. Nothing in the files is executed.
+
+    Args:
+        source: The work directory of a training run, of which the best checkpoint is used or else the last; a
+            checkpoint; a file that ``tools/export.py`` wrote; or the name of a published model.
+        device: Where to compute. Defaults to the GPU if there is one. Exported files compute on the CPU.
+
+    Returns:
+        The model, with ``predict``, ``features`` and ``classes``.
+
+    Raises:
+        InputError: If there is no such thing, a file is damaged, or a checkpoint does not say how it is used.
+    """
+    path = Path(source).expanduser()
+    if path.is_dir():
+        path = best_checkpoint(path)
+    elif not path.exists() and '://' not in str(source):
+        return _published(str(source), device)
+    if is_exported(str(path)):
+        return _exported(path, device)
+    place = str(source) if '://' in str(source) else str(path)
+    opened = open_weights(place)
+    return _assembled(opened, contract_of(opened), place, device)
+
+
+def best_checkpoint(work_dir: Path) -> Path:
+    """Return the best checkpoint of a training run, or else the last.
+
+    Raises:
+        InputError: If there is none.
+    """
+    best = sorted(work_dir.glob('best_*.pth'), key=lambda path: path.stat().st_mtime_ns)
+    if len(best) > 1:
+        print_log(f'{work_dir}: {list_some([path.name for path in best])}; using {best[-1].name}', logger='current')
+    found = [*best[-1:], *list_checkpoints(work_dir)]
+    if not found:
+        raise InputError(
+            f'{work_dir}: expected {_EXPECTED}, got a folder without checkpoints (best_*.pth, epoch_*.pth)'
+        )
+    return found[0]
+
+
+def contract_of(opened: Opened) -> Contract:
+    """Return what a checkpoint says of its use.
+
+    Earlier versions of this package wrote only the text of the config, from which it is derived without executing it.
+
+    Raises:
+        InputError: If it says nothing, or what it says is damaged.
+    """
+    document = opened.meta.get(KEY)
+    if document is not None:
+        said = Contract.from_json(document if isinstance(document, str) else '', opened.origin)
+        if said.network is None:
+            raise InputError(f'{opened.origin}: expected the contract of a checkpoint, got that of an exported file')
+        return said
+    contract, reason = _from_config_text(opened)
+    if contract is not None:
+        print_log(f'{opened.origin}: classes and preprocessing are from the config in it', logger='current')
+        return contract
+    raise InputError(
+        f'{opened.origin}: expected a checkpoint that says how it is used, got weights only'
+        f'{f" (no rule for {reason})" if reason else ""};\n'
+        'use tools/test.py with a config, or train or convert it with this version'
+    )
+
+
+def _from_config_text(opened: Opened) -> tuple[Contract | None, str]:
+    text = opened.meta.get('cfg')
+    if not isinstance(text, str):
+        return None, ''
+    try:
+        cfg = read_config_text(text)
+    except (SyntaxError, ValueError, RecursionError) as error:
+        return None, f'the text of its config: {error}'
+    foreign = foreign_types(cfg)
+    return (None, foreign[0]) if foreign else _derived(cfg, class_names(opened.meta))
+
+
+def _derived(cfg: Config, classes: tuple[str, ...]) -> tuple[Contract | None, str]:
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        return checkpoint_contract(cfg, classes)
+
+
+def _published(name: str, device: Any) -> Model:
+    """Return a model of mmpretrain's index that this package put there."""
+    known = {key: info for key, info in ModelHub._models_dict.items() if _is_ours(info)}
+    info = known.get(name)
+    if info is None:
+        raise InputError(f'{name}: expected {_EXPECTED}; there is no such file, and the names are {", ".join(known)}')
+    cfg = load_config(info.config)
+    contract, reason = _derived(cfg, tuple(classes_of_dataset(cfg) or ()))
+    if contract is None:
+        raise InputError(f'{name}: no rule for {reason}; use tools/test.py with its config')
+    return _assembled(open_weights(info.weights), contract, name, device)
+
+
+def _is_ours(info: Any) -> bool:
+    return info.weights is not None and Path(info.config).is_relative_to(Path(__file__).parents[1])
+
+
+def _exported(path: Path, device: Any) -> Model:
+    if device is not None and torch.device(device).type != 'cpu':
+        raise InputError(f'{path}: an exported file computes on the CPU, got device {device}')
+    network = ExportedClassifier(str(path))
+    contract = network.network.contract
+    if not contract.with_preprocess:
+        network = ExportedClassifier(str(path), preprocessor_of(contract))
+    return Model(network.eval(), contract, str(path))
+
+
+def _assembled(opened: Opened, contract: Contract, origin: str, device: Any) -> Model:
+    assert contract.network is not None
+    settings = preprocessor_of(contract)
+    # Compared before it takes memory: the numbers in a file may be of any size.
+    with torch.device('meta'):
+        network = build_network(contract.network, settings)
+    loaded = load(opened, network.state_dict())
+    network.to_empty(device='cpu')
+    # What is not in state dicts: mean and deviation.
+    network.data_preprocessor = MODELS.build(settings)
+    load_into(network, opened)
+    for name, tensor in network.state_dict().items():
+        # An auxiliary classifier, which predictions do not use.
+        if name in loaded.left_at_init:
+            tensor.zero_()
+    contract = replace(contract, classes=contract.classes or class_names(opened.meta) or None)
+    return Model(network.to(device or get_device()).eval(), contract, origin)
+
+
+def preprocessor_of(contract: Contract) -> dict[str, Any]:
+    """Return the config of the data preprocessor that a contract describes."""
+    return dict(
+        type='ClsDataPreprocessor',
+        mean=list(contract.mean),
+        std=list(contract.std),
+        to_rgb=contract.channel_order == 'RGB',
+    )
