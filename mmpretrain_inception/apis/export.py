@@ -12,6 +12,8 @@ from mmpretrain_inception.configuring.settings import settings_explained
 from mmpretrain_inception.deploy.choose import choose_backend
 from mmpretrain_inception.deploy.export import export_model
 from mmpretrain_inception.deploy.from_config import contract_from_config, num_classes_of, unknown_parts
+from mmpretrain_inception.utils.progress import slow
+from mmpretrain_inception.utils.terminal_log import for_a_person
 
 # How many images the file is compared with the model on.
 _COMPARED_IMAGES = 32
@@ -30,8 +32,9 @@ def export(options: ExportOptions) -> str:
         UsageError: If runtime, precision and the ending of the file do not fit together.
         InputError: If the checkpoint, the data or a library is missing, or the difference is too large.
     """
-    with settings_explained(options):
-        configured = configure(options)
+    with for_a_person(verbose=options.verbose), settings_explained(options):
+        with slow(f'preparing {options.config}'):
+            configured = configure(options)
         return '\n'.join((*configured.notes, _export(configured.cfg, options)))
 
 

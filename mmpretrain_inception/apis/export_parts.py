@@ -18,6 +18,7 @@ from mmpretrain_inception.deploy.exported_classifier import RawImages
 from mmpretrain_inception.deploy.from_config import classes_of_dataset, num_classes_of
 from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.registry import MODELS
+from mmpretrain_inception.utils.progress import progress
 from mmpretrain_inception.weights import class_names, load_into
 
 # Of each phase, so that an export can be repeated.
@@ -63,7 +64,12 @@ def training_images(cfg: Config, model: BaseModel, contract: Contract, count: in
     """
     if cfg.get('train_dataloader') is None:
         raise InputError('int8 is calibrated on training images, but the config has no train_dataloader')
-    return list(_images(cfg.train_dataloader, cfg, _prepare(model, contract), contract, count))
+    images = []
+    with progress('images to calibrate on', total=count) as bar:
+        for image in _images(cfg.train_dataloader, cfg, _prepare(model, contract), contract, count):
+            images.append(image)
+            bar.advance()
+    return images
 
 
 def test_images(cfg: Config, model: BaseModel, contract: Contract, count: int) -> np.ndarray | None:

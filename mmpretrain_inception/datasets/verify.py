@@ -15,9 +15,6 @@ from mmcv.transforms import LoadImageFromFile
 from mmengine.config import Config
 from mmengine.registry import DATASETS, init_default_scope
 from PIL import Image
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import track
 
 from mmpretrain_inception.datasets.file_list import path_at
 from mmpretrain_inception.datasets.folder_scan import list_images, refuse_none
@@ -26,6 +23,7 @@ from mmpretrain_inception.datasets.process_calls import Lost, call_in_processes
 from mmpretrain_inception.datasets.transforms.load_image import LoadImage
 from mmpretrain_inception.errors import BrokenImageError, InputError
 from mmpretrain_inception.utils.atomic_file import atomic_write
+from mmpretrain_inception.utils.progress import progress
 from mmpretrain_inception.utils.wording import list_some, printable
 
 # The largest image that is accepted decodes in a few seconds. What takes longer waits for a file system.
@@ -96,12 +94,12 @@ def find_broken(
         The broken ones by their positions in ``paths``, in order.
     """
     found = {}
-    # Of a long path the end, so that the bar stays on the line.
-    text = escape(printable(title or '')[-_LONGEST_TITLE:])
     calls = call_in_processes(partial(_check, load), enumerate(paths), max(min(processes, len(paths)), 1), limit)
-    with closing(calls):
-        bar = track(calls, text, len(paths), console=Console(stderr=True), disable=title is None)
-        for (index, path), result in bar:
+    # Of a long path the end, so that the bar stays on the line.
+    shown = progress((title or '')[-_LONGEST_TITLE:], total=len(paths), unit='file', show=title is not None)
+    with closing(calls), shown as bar:
+        for (index, path), result in calls:
+            bar.advance()
             if isinstance(result, Lost):
                 result = BrokenImage(path, result.reason, _size_of(path), None, None, None, None)
             if result is not None:

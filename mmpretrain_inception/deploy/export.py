@@ -29,6 +29,7 @@ from mmpretrain_inception.deploy.table import Backend, Precision
 from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.utils.atomic_file import partial_files, partial_path
 from mmpretrain_inception.version import __version__
+from mmpretrain_inception.utils.progress import slow
 
 # How many calibration batches int8 is compared on.
 _CALIBRATION_IMAGES = 16
@@ -75,8 +76,10 @@ def export_model(
         raise InputError(f'expected {contract.num_classes} classes (contract), got logits of shape {expected.shape}')
     with _folder_beside(path) as folder:
         file = folder / path.name
-        backend.module.write(switch_to_deploy(deepcopy(model)), file, contract, calibration)
-        difference = compare_logits(run_in_batches(load_runtime(file), compared), expected)
+        with slow(f'converting to {to} {precision}'):
+            backend.module.write(switch_to_deploy(deepcopy(model)), file, contract, calibration)
+        with slow('comparing the file with the model'):
+            difference = compare_logits(run_in_batches(load_runtime(file), compared), expected)
         difference.check(precision)
         _publish(file, path, backend)
     return difference

@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any, cast
 
 from mmpretrain_inception.errors import InputError
+from mmpretrain_inception.utils.terminal_log import is_verbose
 
 # Makes a library log only errors.
 _SILENCERS = {
@@ -43,7 +44,13 @@ def import_extra(name: str) -> Any:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Suppress warnings and log messages below errors: converters comment on every layer and on their internals."""
+    """Suppress warnings and log messages below errors: converters comment on every layer and on their internals.
+
+    With ``--verbose`` they are shown.
+    """
+    if is_verbose():
+        yield
+        return
     disabled = logging.root.manager.disable
     logging.disable(max(disabled, logging.WARNING))
     try:

@@ -78,15 +78,30 @@ def for_a_person(*, verbose: bool = False) -> Iterator[None]:
     Args:
         verbose: Whether to show everything, as mmengine does. Defaults to False.
     """
-    if verbose or _Holding.active:
+    if verbose:
+        _shown_in_full.append(True)
+        try:
+            yield
+        finally:
+            _shown_in_full.pop()
+    elif _Holding.active or is_verbose():
         yield
-        return
-    holding = _Holding()
-    holding.start()
-    try:
-        yield
-    finally:
-        holding.stop()
+    else:
+        holding = _Holding()
+        holding.start()
+        try:
+            yield
+        finally:
+            holding.stop()
+
+
+# One for each call with ``verbose`` that is in force.
+_shown_in_full: list[bool] = []
+
+
+def is_verbose() -> bool:
+    """Return whether the user wants to see everything, by ``--verbose``."""
+    return bool(_shown_in_full)
 
 
 class _Holding:
