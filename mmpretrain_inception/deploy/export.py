@@ -28,8 +28,8 @@ from mmpretrain_inception.deploy.switch import switch_to_deploy
 from mmpretrain_inception.deploy.table import Backend, Precision
 from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.utils.atomic_file import partial_files, partial_path
-from mmpretrain_inception.version import __version__
 from mmpretrain_inception.utils.progress import slow
+from mmpretrain_inception.version import __version__
 
 # How many calibration batches int8 is compared on.
 _CALIBRATION_IMAGES = 16

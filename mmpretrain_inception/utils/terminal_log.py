@@ -111,6 +111,8 @@ class _Holding:
 
     def __init__(self) -> None:
         self._changed: list[tuple[MMLogger, logging.Handler, logging.Handler]] = []
+        # The logger of this run, and warnings from before it.
+        self._logger: MMLogger | None = None
         self._early: list[str] = []
         self._init, self._show_warning = MMLogger.__init__, warnings.showwarning
 
@@ -126,6 +128,8 @@ class _Holding:
         def quiet_init(logger: MMLogger, *args: Any, **kwargs: Any) -> None:
             init(logger, *args, **kwargs)
             self._quieten(logger)
+            if logger.log_file is not None:
+                self._log_to(logger)
 
         MMLogger.__init__ = quiet_init
         for logger in MMLogger._instance_dict.values():
@@ -149,10 +153,12 @@ class _Holding:
                     terminal.addFilter(part)
                 logger.handlers[index] = terminal
                 self._changed.append((logger, terminal, handler))
-        if logger.log_file is not None:
-            for message in self._early:
-                _log(logger, message)
-            self._early.clear()
+
+    def _log_to(self, logger: MMLogger) -> None:
+        self._logger = logger
+        for message in self._early:
+            _log(logger, message)
+        self._early.clear()
 
     def _receive(
         self,
@@ -169,11 +175,10 @@ class _Holding:
                 self._show_warning(message, category, filename, lineno, file, line)
             return
         text = warnings.formatwarning(message, category, filename, lineno).strip()
-        logger = next((one for one, *_ in reversed(self._changed) if one.log_file is not None), None)
-        if logger is None:
+        if self._logger is None:
             self._early.append(text)
         else:
-            _log(logger, text)
+            _log(self._logger, text)
 
 
 def _log(logger: MMLogger, text: str) -> None:
