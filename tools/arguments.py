@@ -55,12 +55,7 @@ class ConfigOptions(DictAction):
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of everything that builds a Runner."""
     parser.add_argument('--work-dir', help='folder for logs and checkpoints; default: work_dirs/<name of the config>')
-    parser.add_argument(
-        '--data',
-        metavar='DIR',
-        help='folder of your own images, DIR/train/<class>/* and DIR/val/<class>/*, for configs that declare '
-        'image_folder; number and names of the classes come from it',
-    )
+    add_data_arguments(parser)
     add_verbose_option(parser)
     parser.add_argument('--no-pin-memory', action='store_true', help='do not pin the memory of batches')
     parser.add_argument(
@@ -69,6 +64,23 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     # torch.distributed.launch passes it; torchrun sets the environment instead.
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
     add_config_options(parser)
+
+
+def add_data_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options for the user's own images."""
+    parser.add_argument(
+        '--data',
+        metavar='PATH',
+        help='your own images, for configs that declare image_folder: a folder with train/<class>/* and val/<class>/* '
+        '(and test/<class>/*), a folder with <class>/*, or a .csv file of path,label; the classes come from it',
+    )
+    parser.add_argument(
+        '--val-share',
+        type=float,
+        metavar='SHARE',
+        help='share of the images to validate with, where PATH does not divide them; default: 0.2. The content of an '
+        'image decides, so that each stays where it is when others come and go',
+    )
 
 
 def add_verbose_option(parser: argparse.ArgumentParser) -> None:

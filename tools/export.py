@@ -2,7 +2,7 @@
 
 import argparse
 
-from arguments import add_config_options, add_verbose_option, package_table
+from arguments import add_config_options, add_data_arguments, add_verbose_option, package_table
 
 TABLE = package_table('deploy/table.py')
 BACKENDS, PRECISIONS = TABLE['BACKENDS'], TABLE['PRECISIONS']
@@ -30,9 +30,7 @@ def build_parser() -> argparse.ArgumentParser:
         metavar='N',
         help='images of the training pipeline to calibrate int8 on; default: 300',
     )
-    parser.add_argument(
-        '--data', metavar='DIR', help='folder of your own images, for configs that declare image_folder'
-    )
+    add_data_arguments(parser)
     add_verbose_option(parser)
     add_config_options(parser)
     return parser

@@ -2,7 +2,7 @@
 
 import argparse
 
-from arguments import add_config_options
+from arguments import add_config_options, add_data_arguments
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -15,12 +15,10 @@ def build_parser() -> argparse.ArgumentParser:
         'sources',
         metavar='DIR_OR_CONFIG',
         nargs='+',
-        help='folder of images, at any depth; or config file or PACKAGE::PATH, for its datasets for training, '
-        'validation and testing, decoded as in their pipelines',
+        help='folder of images, at any depth; .csv file of path,label; or config file or PACKAGE::PATH, for its '
+        'datasets for training, validation and testing, decoded as in their pipelines',
     )
-    parser.add_argument(
-        '--data', metavar='DIR', help='folder of your own images, for configs that declare image_folder'
-    )
+    add_data_arguments(parser)
     parser.add_argument(
         '--out',
         metavar='FILE',
@@ -54,10 +52,15 @@ def main() -> None:
 
 
 def sources_of(name: str) -> list['Source']:
-    """Return the image files of a folder or a config."""
+    """Return the image files of a folder, a table or a config."""
     if os.path.isdir(name):
         return [folder_source(name)]
-    return dataset_sources(DataOptions(name, args.cfg_options, args.data))
+    if name.lower().endswith(CSV_ENDINGS):
+        return [source_of(CsvImages(name, pipeline=[LoadImage()]), name)]
+    sources, notes = dataset_sources(DataOptions(name, args.cfg_options, args.data, args.val_share))
+    for note in notes:
+        print(note)
+    return sources
 
 
 if __name__ == '__main__':
@@ -73,11 +76,14 @@ if __name__ == '__main__':
     from mmpretrain_inception.apis import DataOptions, dataset_sources
     from mmpretrain_inception.cli import run_tool
     from mmpretrain_inception.configuring.checks import check_output_file
+    from mmpretrain_inception.datasets import CsvImages, LoadImage
+    from mmpretrain_inception.datasets.csv_table import CSV_ENDINGS
     from mmpretrain_inception.datasets.image_kinds import count_kinds
     from mmpretrain_inception.datasets.verify import (
         Source,
         find_broken,
         folder_source,
+        source_of,
         summarize,
         write_report,
     )

@@ -16,6 +16,7 @@ from mmpretrain_inception.apis.screen import table_of, test_screen, training_res
 from mmpretrain_inception.configuring.configure import configure
 from mmpretrain_inception.configuring.options import RunOptions, TestOptions, TrainOptions
 from mmpretrain_inception.configuring.settings import settings_explained
+from mmpretrain_inception.datasets.one_reading import reading_once
 from mmpretrain_inception.engine.hooks.terminal_hook import TerminalHook
 from mmpretrain_inception.engine.runner.launch import build_runner
 from mmpretrain_inception.evaluation import write_metrics
@@ -34,7 +35,7 @@ def train(options: TrainOptions) -> None:
         UsageError: If the options do not fit the config or each other.
         InputError: If the config, the data or a checkpoint cannot be used.
     """
-    with for_a_person(verbose=options.verbose), settings_explained(options):
+    with for_a_person(verbose=options.verbose), settings_explained(options), reading_once():
         runner, plan = _build(options)
         hook = TerminalHook(lambda runner: training_screen(runner, plan), bar=not options.verbose)
         runner.register_hook(hook)
@@ -60,7 +61,7 @@ def evaluate(options: TestOptions) -> dict[str, Any]:
         UsageError: If the options do not fit the config or each other.
         InputError: If the config, the data or a checkpoint cannot be used.
     """
-    with for_a_person(verbose=options.verbose), settings_explained(options):
+    with for_a_person(verbose=options.verbose), settings_explained(options), reading_once():
         chosen = []
         if options.fast:
             options, note = quicken(options)

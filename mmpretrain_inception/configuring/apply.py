@@ -19,6 +19,8 @@ from mmpretrain_inception.errors import UsageError
 from mmpretrain_inception.registry import HOOKS, STRATEGIES, is_kind, resolve
 from mmpretrain_inception.workarounds import passes_a_gpu_to_ddp
 
+# Settings of datasets that say which images they read, beside their classes.
+_OF_PLACES, _OF_SPLITS = ('data_root', 'data_prefix', 'ann_file'), ('split', 'val_share')
 _LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
@@ -106,12 +108,23 @@ def _data_settings(plan: Plan, cfg: Config) -> Iterator[Setting]:
     assert data is not None
     # An absolute path, so that the dumped config runs from any folder.
     cfg.image_folder = data.root
-    for dataset, split in data.datasets.items():
-        yield Setting(f'{dataset}.data_root', data.root, '--data')
-        yield Setting(f'{dataset}.data_prefix', split, f'{split} of --data')
+    for dataset, settings in data.datasets.items():
+        _drop_other_data(get_at(cfg, dataset), settings)
+        for key, value in settings.items():
+            option = {'val_share': '--val-share', 'data_prefix': f'{value} of --data'}.get(key, '--data')
+            # Two datasets of different shares would overlap.
+            yield Setting(f'{dataset}.{key}', value, option, needed=key == 'val_share')
         yield Setting(f'{dataset}.classes', list(data.classes))
     for key in _class_counts(cfg):
         yield Setting(key, len(data.classes), f'--data with {len(data.classes)} classes', needed=True)
+
+
+def _drop_other_data(dataset: dict[str, Any], settings: Mapping[str, Any]) -> None:
+    """Remove what an earlier run on data of another kind wrote."""
+    stale = [*_OF_SPLITS, *(_OF_PLACES if 'type' in settings else ())]
+    for key in stale:
+        if key not in settings:
+            dataset.pop(key, None)
 
 
 def _class_counts(cfg: Config) -> Iterator[str]:

@@ -40,4 +40,6 @@ def configure(options: ConfigOptions, machine: Machine | None = None) -> Configu
     """
     cfg = read_config(options)
     plan = make_plan(options, cfg, machine or Machine.here())
-    return Configured(*apply(plan, cfg, options.cfg_options), plan)
+    complete, notes = apply(plan, cfg, options.cfg_options)
+    facts = plan.data.facts.lines() if plan.data else ()
+    return Configured(complete, (*facts, *notes), plan)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
@@ -13,8 +12,10 @@ from mmengine.fileio import list_from_file
 from mmpretrain.datasets import CustomDataset
 
 from mmpretrain_inception.configuring.config_file import get_at
+from mmpretrain_inception.configuring.data_facts import DataFacts, gather_facts
+from mmpretrain_inception.configuring.data_sides import choose_share, classes_of, dataset_settings
 from mmpretrain_inception.configuring.datasets import innermost_datasets
-from mmpretrain_inception.datasets.file_list_dataset import list_classes
+from mmpretrain_inception.datasets.layout import FORMS, find_layout
 from mmpretrain_inception.deploy.runtimes import read_contract
 from mmpretrain_inception.deploy.table import is_exported
 from mmpretrain_inception.errors import InputError, UsageError
@@ -23,23 +24,25 @@ from mmpretrain_inception.utils.wording import list_some
 from mmpretrain_inception.weights import class_names
 from mmpretrain_inception.weights.files.opener import open_weights
 
-# The subfolder that each phase reads.
-SPLITS = {'train': 'train', 'val': 'val', 'test': 'val'}
+PHASES = ('train', 'val', 'test')
+NEEDED = f'this config needs --data PATH: {FORMS}'
 
 
 @dataclass(frozen=True)
 class FolderData:
-    """Where the images of a run are, and the only place that says what its classes are.
+    """The images of a run, and the only place that says what its classes are.
 
     Attributes:
-        root: The folder, an absolute path.
-        datasets: Its subfolder for each dataset that reads from it, by the dotted name of the dataset in the config.
+        root: The folder or table, an absolute path.
+        datasets: Settings for each dataset that reads from it, by the dotted name of the dataset in the config.
         classes: Names of the classes, in the order of the model's outputs.
+        facts: What the run reads, for the user.
     """
 
     root: str
-    datasets: Mapping[str, str]
+    datasets: Mapping[str, Mapping[str, Any]]
     classes: tuple[str, ...]
+    facts: DataFacts
 
 
 def plan_folder(
@@ -47,16 +50,18 @@ def plan_folder(
     name: str,
     *,
     data: str | None = None,
+    val_share: float | None = None,
     cfg_options: Mapping[str, Any] | None = None,
-    phases: Sequence[str] = tuple(SPLITS),
+    phases: Sequence[str] = PHASES,
     checkpoints: Sequence[str] = (),
 ) -> FolderData | None:
-    """Decide which datasets read the user's folder, and their classes.
+    """Decide which datasets read the user's images, which images, and their classes.
 
     Args:
         cfg: The config. One that declares ``image_folder`` reads from it unless its datasets name their own data.
         name: The config file, for messages.
         data: ``--data``, which replaces ``cfg.image_folder``.
+        val_share: ``--val-share``. Defaults to None: that of the checkpoints or of the config, or 0.2.
         cfg_options: What the user set by ``--cfg-options``. Classes there come first.
         phases: What the run reads of ``train``, ``val`` and ``test``.
         checkpoints: What is tested. Their class names number their outputs, and come before those of the folder.
@@ -65,36 +70,38 @@ def plan_folder(
         The data. None for a config whose datasets name their own.
 
     Raises:
-        UsageError: If ``data`` is missing, or given for a config that cannot use it.
-        InputError: If the folder is missing or has fewer than two classes, or checkpoints disagree about the classes.
+        UsageError: If ``data`` is missing, or an option is given for a config or for data that cannot use it.
+        InputError: If the data are missing or have fewer than two classes, or checkpoints disagree about the classes.
     """
-    if data is not None and 'image_folder' not in cfg:
-        raise UsageError(f'{name}: --data is for configs that declare image_folder; this one names its own data')
+    for option, value in (('--data', data), ('--val-share', val_share)):
+        if value is not None and 'image_folder' not in cfg:
+            raise UsageError(f'{name}: {option} is for configs that declare image_folder; this one names its own data')
     if 'image_folder' not in cfg:
         return None
     options = cfg_options or {}
     # A user who names the folder twice means the option that names the setting.
     chosen = options.get('image_folder') or data
-    datasets = {phase: list(_folder_datasets(cfg, phase, override=chosen is not None)) for phase in SPLITS}
+    datasets = {phase: list(_folder_datasets(cfg, phase, override=chosen is not None)) for phase in PHASES}
     if not any(datasets[phase] for phase in phases):
         if data is not None:
             raise UsageError(f'{name}: --data has no effect, because every dataset of this config names its own data')
         return None
-    folder = chosen or cfg.image_folder
-    if folder is None:
-        raise UsageError(f'{name}: this config needs --data DIR, a folder with train/<class>/* and val/<class>/*')
-    root = Path(folder).expanduser()
-    if not root.is_dir():
-        raise InputError(f'{root}: expected a folder with train/<class>/* and val/<class>/*, but there is none')
+    if (chosen or cfg.image_folder) is None:
+        raise UsageError(f'{name}: {NEEDED}')
+    layout = find_layout(chosen or cfg.image_folder)
     classes = (
         _classes_set_by_user(options, itertools.chain(*datasets.values()))
         or classes_of_checkpoints(checkpoints)
-        or tuple(list_classes(str(root / 'train')))
+        or classes_of(layout)
     )
     if len(classes) < 2:
-        raise InputError(f'{root / "train"}: expected folders of at least two classes, got only {classes[0]}')
-    splits = {dataset: SPLITS[phase] for phase, names in datasets.items() for dataset in names}
-    return FolderData(str(root.absolute()), splits, classes)
+        raise InputError(f'{layout.root}: expected at least two classes, got only {list_some(classes)}')
+    share = choose_share(layout, val_share, shares_of_checkpoints(checkpoints), _shares_set(cfg, datasets))
+    read = [phase for phase in phases if datasets[phase]]
+    settings = {
+        dataset: dataset_settings(cfg, dataset, layout, phase, share) for phase in PHASES for dataset in datasets[phase]
+    }
+    return FolderData(layout.root, settings, classes, gather_facts(layout, classes, read, share))
 
 
 def _folder_datasets(cfg: Config, phase: str, *, override: bool) -> Iterator[str]:
@@ -105,7 +112,7 @@ def _folder_datasets(cfg: Config, phase: str, *, override: bool) -> Iterator[str
         # ImageNet and others know their classes.
         has_classes = bool(getattr(kind, 'METAINFO', {}).get('classes'))
         # An earlier run of this config may have set it; that does not count as the user's own.
-        own = settings.get('data_root') not in (None, '', cfg.image_folder)
+        own = any(settings.get(key) not in (None, '', cfg.image_folder) for key in ('data_root', 'ann_file'))
         if reads_folders and not has_classes and (override or not own):
             yield key
 
@@ -120,6 +127,12 @@ def _classes_set_by_user(options: Mapping[str, Any], datasets: Iterable[str]) ->
 def _as_names(classes: Any) -> tuple[str, ...]:
     names = list_from_file(classes) if isinstance(classes, str) else classes
     return tuple(map(str, names or ()))
+
+
+def _shares_set(cfg: Config, datasets: Mapping[str, Sequence[str]]) -> set[float]:
+    """Return the shares for validation that the config has, such as one that an earlier run wrote."""
+    shares = (get_at(cfg, f'{dataset}.val_share') for dataset in itertools.chain(*datasets.values()))
+    return {share for share in shares if share is not None}
 
 
 def classes_of_checkpoints(checkpoints: Sequence[str]) -> tuple[str, ...]:
@@ -141,6 +154,27 @@ def classes_of_checkpoints(checkpoints: Sequence[str]) -> tuple[str, ...]:
                 f'{checkpoint}: expected the classes of {first}, {list_some(named[first])}, got {list_some(names)}'
             )
     return next(iter(named.values()), ())
+
+
+def shares_of_checkpoints(checkpoints: Sequence[str]) -> set[float]:
+    """Return the shares for validation that the images were divided by in training, as far as the files say.
+
+    Args:
+        checkpoints: Files or addresses.
+    """
+    shares = set()
+    for checkpoint in checkpoints:
+        meta = _meta_of(checkpoint)
+        share = (meta.get('dataset_meta') or {}).get('val_share')
+        shares |= {share} if isinstance(share, float) else set()
+    return shares
+
+
+def _meta_of(checkpoint: str) -> Mapping[str, Any]:
+    try:
+        return {} if is_exported(checkpoint) else open_weights(checkpoint, keep=True).meta
+    except InputError:
+        return {}
 
 
 def _classes_of(checkpoint: str) -> tuple[str, ...]:
@@ -170,5 +204,5 @@ def check_resumed_classes(checkpoint: str, data: FolderData) -> None:
     if names and names != data.classes:
         raise InputError(
             f'{checkpoint}: --resume expects the classes of the checkpoint, {list_some(names)}, but {data.root} has '
-            f'{list_some(data.classes)}; restore the folders, or start anew with --cfg-options load_from={checkpoint}'
+            f'{list_some(data.classes)}; restore the classes, or start anew with --cfg-options load_from={checkpoint}'
         )

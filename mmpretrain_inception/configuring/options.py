@@ -31,10 +31,13 @@ class DataOptions(ConfigOptions):
     """What ``tools/verify_dataset.py`` takes for each config.
 
     Attributes:
-        data: Folder of the user's own images, for configs that declare ``image_folder``.
+        data: The user's own images, for configs that declare ``image_folder``: a folder with ``train`` and ``val``, one
+            folder of classes, or a CSV file.
+        val_share: Share of the images for validation where ``data`` does not divide them. Defaults to 0.2.
     """
 
     data: str | None = None
+    val_share: float | None = None
 
 
 @dataclass(frozen=True)

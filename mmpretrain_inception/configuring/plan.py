@@ -249,6 +249,7 @@ def _folder(
         cfg,
         options.config,
         data=options.data,
+        val_share=options.val_share,
         cfg_options=options.cfg_options,
         phases=phases,
         checkpoints=checkpoints,

@@ -16,9 +16,10 @@ from mmpretrain.datasets.custom import find_folders, get_samples
 from numpy.typing import NDArray
 
 from mmpretrain_inception.datasets.file_list import FileList, pack, path_at
-from mmpretrain_inception.datasets.folder_scan import list_folders, list_images, refuse_none
+from mmpretrain_inception.datasets.folder_scan import count_beside, list_folders, list_images, refuse_none
 from mmpretrain_inception.datasets.image_kinds import IMAGE_EXTENSIONS
 from mmpretrain_inception.datasets.list_file import read_lines
+from mmpretrain_inception.datasets.one_reading import remark
 from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.registry import DATASETS
 from mmpretrain_inception.utils.wording import list_some, printable
@@ -44,6 +45,11 @@ class FileListDataset(CustomDataset):
         cache_dir: Ignored. Configs that earlier versions wrote have it.
         **kwargs: Passed on to the base class.
 
+    Attributes:
+        unused: How many files beside the images there are of each kind, once they are listed.
+        absent: Classes without images, once they are listed.
+        remarks: What there is to say of the files, one line each, once they are listed. They are logged.
+
     Raises:
         InputError: If there is no file, or a line of ``ann_file`` cannot be used.
     """
@@ -63,7 +69,10 @@ class FileListDataset(CustomDataset):
                 f'{type(self).__name__}: cache_dir is ignored; file lists are no longer kept between runs'
             )
         if classes is not None:
-            classes = _class_names(classes)
+            classes = class_names_of(classes)
+        self.unused: Counter[str] = Counter()
+        self.remarks: list[str] = []
+        self.absent: list[str] = []
         super().__init__(*args, classes=classes, extensions=extensions, **kwargs)
 
     def full_init(self) -> None:
@@ -73,6 +82,8 @@ class FileListDataset(CustomDataset):
         # mmengine's names for serialized data; its methods for subsets work on them.
         self.serialize_data = True
         self.data_bytes, self.data_address = self.list_files()
+        for text in self.remarks:
+            remark(text)
         if self._indices is not None:
             self.data_bytes, self.data_address = self._get_serialized_subset(self._indices)
         self._fully_initialized = True
@@ -85,6 +96,15 @@ class FileListDataset(CustomDataset):
         if not len(files.table):
             raise InputError(f'{printable(self.ann_file)}: expected one image per line, got an empty file')
         return files
+
+    def class_counts(self, files: FileList) -> NDArray[np.int64]:
+        """Return how many of the files each class has.
+
+        Args:
+            files: What :meth:`list_files` returned.
+        """
+        labels = files.table[:, 2]
+        return np.bincount(labels[labels >= 0], minlength=len(self.CLASSES or ()))
 
     @force_full_init
     def get_data_info(self, idx: int) -> dict[str, Any]:
@@ -137,15 +157,17 @@ class FileListDataset(CustomDataset):
         # Sorted by folder, as in mmpretrain, whatever the labels.
         label_of = dict(sorted(self._label_classes(list_classes(folder)).items())) if self.with_label else {}
         if isinstance(get_file_backend(folder), LocalBackend):
-            listed, unused = list_images(folder, list(label_of) or [''], self.extensions)
+            listed, unused, skipped = list_images(folder, list(label_of) or [''], self.extensions)
+            self.unused = unused + (count_beside(folder) if label_of else Counter())
             files = _numbered(listed, list(label_of.values()) or [_NO_LABEL])
+            self.remarks += [f'{printable(folder)}: links not followed: {list_some(skipped)}'] if skipped else []
         else:
             samples, _ = get_samples(folder, label_of or None, is_valid_file=self.is_valid_file)
-            unused = Counter()
             files = pack((label, [path]) for path, label in samples) if label_of else pack([(_NO_LABEL, samples)])
         if not len(files.table):
-            refuse_none(folder, self.extensions, unused)
-        self._warn_of_empty(folder, label_of, files)
+            refuse_none(folder, self.extensions, self.unused)
+        self.absent = self._find_absent(label_of, files)
+        self.remarks += [f'{printable(folder)}: no images of {list_some(self.absent, 5)}'] if self.absent else []
         return files
 
     def _label_classes(self, found: list[str]) -> dict[str, int]:
@@ -162,11 +184,10 @@ class FileListDataset(CustomDataset):
         self._metainfo.setdefault('classes', tuple(found))
         return {name: label for label, name in enumerate(found)}
 
-    def _warn_of_empty(self, folder: str, label_of: dict[str, int], files: FileList) -> None:
+    def _find_absent(self, label_of: dict[str, int], files: FileList) -> list[str]:
+        """Return the classes without images."""
         present = set(np.unique(files.table[:, 2]).tolist())
-        absent = [name for name in self.CLASSES or () if label_of.get(name) not in present] if label_of else []
-        if absent:
-            MMLogger.get_current_instance().warning(f'{printable(folder)}: no images of {list_some(absent, 5)}')
+        return [name for name in self.CLASSES or () if label_of.get(name) not in present] if label_of else []
 
 
 @DATASETS.register_module()
@@ -192,11 +213,18 @@ def list_classes(folder: str) -> list[str]:
         raise InputError(
             f'{printable(folder)}: expected one folder of images for each class, but there is no folder in it'
         )
-    return _class_names(classes)
+    return class_names_of(classes)
 
 
-def _class_names(classes: Sequence[Any] | str) -> list[str]:
-    """Return class names as text; a string is the path of a file with one per line."""
+def class_names_of(classes: Sequence[Any] | str) -> list[str]:
+    """Return class names as text.
+
+    Args:
+        classes: The names, or the path of a file with one per line.
+
+    Raises:
+        InputError: If a name is not valid text.
+    """
     # `--cfg-options classes=[0,1]` gives numbers.
     names = [line for _, line in read_lines(classes)] if isinstance(classes, str) else [str(name) for name in classes]
     for name in names:

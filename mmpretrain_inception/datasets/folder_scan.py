@@ -9,21 +9,23 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import NamedTuple, NoReturn
 
-from mmengine.logging import MMLogger
-
 from mmpretrain_inception.datasets.file_list import FileList, pack
 from mmpretrain_inception.datasets.image_kinds import (
     count_kinds,
     is_hidden,
     is_ignored_folder,
+    is_image,
     kind_of,
     name_endings,
 )
+from mmpretrain_inception.datasets.one_reading import once
 from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.utils.wording import list_some, printable
 
 # A network file system takes a millisecond or more for each answer, so many threads ask at once.
 THREADS = 16
+# What to call images that lie beside the folders of the classes.
+OUTSIDE = 'images outside of the folders'
 
 
 class Found(NamedTuple):
@@ -46,10 +48,12 @@ class Listing(NamedTuple):
     Attributes:
         files: Their paths, each with the position of the folder that holds it.
         unused: How many other files there are of each kind.
+        skipped: Links that were not followed, each with the reason.
     """
 
     files: FileList
     unused: Counter[str]
+    skipped: list[str]
 
 
 def list_folders(folder: str) -> list[str]:
@@ -69,10 +73,20 @@ def list_folders(folder: str) -> list[str]:
     return sorted(entry.name for entry in entries if not is_ignored_folder(entry.name) and _is_folder(entry))
 
 
+def count_beside(folder: str) -> Counter[str]:
+    """Return how many files of each kind lie in ``folder`` itself, where each class has a folder.
+
+    Images there belong to no class, and are counted as such.
+
+    Raises:
+        InputError: If the folder cannot be read.
+    """
+    names = [entry.name for entry in _entries(folder) if not _is_folder(entry)]
+    return Counter(OUTSIDE if is_image(name) else kind_of(name) for name in names)
+
+
 def list_images(folder: str, names: Sequence[str], extensions: tuple[str, ...]) -> Listing:
     """List the images in some folders of ``folder`` and in all folders within them.
-
-    Links that are not followed are logged in one line.
 
     Args:
         folder: Holds the folders.
@@ -85,13 +99,15 @@ def list_images(folder: str, names: Sequence[str], extensions: tuple[str, ...]) 
     Raises:
         InputError: If a folder cannot be read.
     """
+    return once(('images', folder, *names, None, *extensions), partial(_list_images, folder, names, extensions))
+
+
+def _list_images(folder: str, names: Sequence[str], extensions: tuple[str, ...]) -> Listing:
     with ThreadPoolExecutor(THREADS) as pool:
         found = list(pool.map(partial(find_images, folder, extensions=tuple(extensions)), names))
-    skipped = [reason for one in found for reason in one.skipped]
-    if skipped:
-        MMLogger.get_current_instance().warning(f'{printable(folder)}: links not followed: {list_some(skipped)}')
     files = pack((number, one.paths) for number, one in enumerate(found))
-    return Listing(files, sum((one.unused for one in found), Counter()))
+    unused = sum((one.unused for one in found), Counter())
+    return Listing(files, unused, [reason for one in found for reason in one.skipped])
 
 
 def refuse_none(folder: str, extensions: Sequence[str], unused: Mapping[str, int]) -> NoReturn:

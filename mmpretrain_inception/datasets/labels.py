@@ -51,7 +51,7 @@ def _leaf_labels(dataset: Any) -> Labels | None:
     first = dataset.get_data_info(0)
     if 'gt_label' not in first or 'gt_score' in first:
         return None
-    if isinstance(dataset, FileListDataset):
+    if isinstance(dataset, FileListDataset) and not getattr(dataset, 'several_labels', False):
         return Labels(dataset.get_gt_labels(), [])
     labels = [dataset.get_data_info(index).get('gt_label') for index in range(len(dataset))]
     wrong = [label for label in labels if not _is_integer(label)]

@@ -144,7 +144,7 @@ def folder_source(folder: str) -> Source:
     Raises:
         InputError: If there is none, or a folder cannot be read.
     """
-    files, unused = list_images(folder, [''], IMAGE_EXTENSIONS)
+    files, unused, _ = list_images(folder, [''], IMAGE_EXTENSIONS)
     if not len(files.table):
         refuse_none(folder, IMAGE_EXTENSIONS, unused)
     paths = [os.path.join(folder, path_at(files, index)) for index in range(len(files.table))]

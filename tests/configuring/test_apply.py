@@ -9,6 +9,7 @@ from mmengine.config import Config
 
 from mmpretrain_inception.configuring.apply import _overlap, apply
 from mmpretrain_inception.configuring.config_file import get_at, merge_options
+from mmpretrain_inception.configuring.data_facts import DataFacts
 from mmpretrain_inception.configuring.ensemble import Member
 from mmpretrain_inception.configuring.folder import FolderData
 from mmpretrain_inception.configuring.plan import BF16, FP16, Plan, RunPlan, TestPlan, TrainPlan
@@ -17,8 +18,12 @@ from mmpretrain_inception.errors import UsageError
 PIPELINE = [dict(type='LoadImageFromFile'), dict(type='PackInputs')]
 FOLDER = FolderData(
     root='/images',
-    datasets={'train_dataloader.dataset': 'train', 'test_dataloader.dataset.dataset': 'val'},
+    datasets={
+        'train_dataloader.dataset': dict(data_root='/images', data_prefix='train'),
+        'test_dataloader.dataset.dataset': dict(data_root='/images', data_prefix='val'),
+    },
     classes=('ant', 'bee', 'cat'),
+    facts=DataFacts('/images', ('ant', 'bee', 'cat')),
 )
 
 

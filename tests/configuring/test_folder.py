@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from mmengine.config import Config
 from mmengine.registry import DATASETS
@@ -50,14 +50,16 @@ def folder_config():
     return Config.fromfile(CONFIGS / 'inception-v3_1xb32_folder.py')
 
 
+@settings(max_examples=40, deadline=None)
 @given(sizes=st.dictionaries(names, st.integers(1, 3), min_size=2, max_size=6))
 def test_whatever_folders_are_called_they_are_the_classes_of_their_images(folder_config, sizes):
     cfg = deepcopy(folder_config)
     with tempfile.TemporaryDirectory() as folder:
         for name, size in sizes.items():
-            (Path(folder) / 'train' / name).mkdir(parents=True)
-            for index in range(size):
-                (Path(folder) / 'train' / name / f'{index}.jpg').touch()
+            for split in ('train', 'val'):
+                (Path(folder) / split / name).mkdir(parents=True)
+                for index in range(size):
+                    (Path(folder) / split / name / f'{index}.jpg').touch()
         cfg.image_folder = folder
         cfg = fitted(cfg)
         dataset = DATASETS.build({**cfg.train_dataloader.dataset, 'pipeline': []})
@@ -155,7 +157,7 @@ def test_a_config_whose_datasets_name_their_own_data_needs_no_folder(cfg, train,
     cfg.train_dataloader.dataset = train
     cfg.val_dataloader.dataset = cfg.test_dataloader.dataset = others
     if needed:
-        with pytest.raises(UsageError, match=r'^c\.py: this config needs --data DIR'):
+        with pytest.raises(UsageError, match=r'^c\.py: this config needs --data PATH'):
             plan_folder(cfg, 'c.py')
     else:
         assert plan_folder(cfg, 'c.py') is None
@@ -174,11 +176,11 @@ def test_a_folder_moves_from_one_run_to_the_next(cfg, image_folder, tmp_path):
     assert fitted(dumped, data=str(moved)).val_dataloader.dataset.data_root == str(moved)
 
 
-@pytest.mark.parametrize('chosen', [['bee', 'ant'], ('bee', 'ant'), 'names.txt'])
+@pytest.mark.parametrize('chosen', [['bee', 'ant', 'cat'], ('bee', 'ant', 'cat'), 'names.txt'])
 def test_classes_that_the_user_sets_come_first(cfg, tmp_path, monkeypatch, chosen):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / 'names.txt').write_text('bee\nant\n')
+    (tmp_path / 'names.txt').write_text('bee\nant\ncat\n')
     options = {'train_dataloader.dataset.classes': chosen}
-    assert plan_folder(cfg, 'c.py', cfg_options=options).classes == ('bee', 'ant')
+    assert plan_folder(cfg, 'c.py', cfg_options=options).classes == ('bee', 'ant', 'cat')
     with pytest.raises(UsageError, match='the datasets of a run need the same classes'):
-        plan_folder(cfg, 'c.py', cfg_options={**options, 'val_dataloader.dataset.classes': ['ant', 'bee']})
+        plan_folder(cfg, 'c.py', cfg_options={**options, 'val_dataloader.dataset.classes': ['ant', 'bee', 'cat']})

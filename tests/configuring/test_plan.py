@@ -240,7 +240,7 @@ def test_only_a_run_that_calibrates_needs_training_images_for_an_export(folder_c
     folder_config.image_folder = None
     arguments = dict(checkpoint='c.pth', to='onnx', out='m.onnx')
     assert make_plan(ExportOptions('c.py', **arguments), folder_config, CPU).data is None
-    with pytest.raises(UsageError, match='needs --data DIR'):
+    with pytest.raises(UsageError, match='needs --data PATH'):
         make_plan(ExportOptions('c.py', **arguments, precision='int8'), folder_config, CPU)
 
 

@@ -30,7 +30,7 @@ def test_a_config_that_is_broken(tool, tmp_path):
 
 
 def test_an_own_folder_config_without_data(tool):
-    assert_refused(tool('train.py', FOLDER), 2, 'needs --data DIR')
+    assert_refused(tool('train.py', FOLDER), 2, 'needs --data PATH')
 
 
 def test_data_for_a_config_that_has_its_own(tool, image_folder):

@@ -51,7 +51,7 @@ def test_broken_files_of_a_config_are_named_and_reported(tool, image_folder, tmp
         (['.', '--out', 'r.csv'], 2, 'expected a file ending in .json or .txt'),
         (['.', '--out', 'images/train/ant/0.jpg/r.json'], 1, 'expected a folder, but .*0.jpg is not one'),
         (['.', '--workers', '0'], 2, 'expected a number of at least 1, got 0'),
-        ([FOLDER], 2, 'needs --data DIR'),
+        ([FOLDER], 2, 'needs --data PATH'),
     ],
 )
 def test_wrong_calls(tool, image_folder, arguments, status, message):
