@@ -34,5 +34,5 @@ def dataset_sources(options: DataOptions) -> DatasetSources:
         InputError: If the config or its data cannot be used.
     """
     with settings_explained(options), reading_once():
-        cfg, notes = configure(options)
+        cfg, notes, _ = configure(options)
         return DatasetSources(config_sources(cfg), notes)
