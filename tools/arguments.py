@@ -2,12 +2,14 @@
 
 import argparse
 import os
+import re
 import runpy
 import sys
+from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, NoReturn
 
 
 def print_what_is_missing(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
@@ -36,6 +38,22 @@ package_table('stack.py')['require_stack']()
 from mmengine.config import DictAction  # noqa: E402 - after the check that it is there
 
 
+class Parser(argparse.ArgumentParser):
+    """argparse's parser, whose errors are two lines: what is wrong, and the nearest option or where to read on."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print what is wrong and exit with status 2."""
+        unknown = re.match(r'unrecognized arguments: .*?(?<!\S)(--?\w[\w-]*)', message)
+        known = [option for option in self._option_string_actions if option.startswith('--')]
+        near = get_close_matches(unknown[1].replace('_', '-'), known, n=1) if unknown else []
+        if unknown:
+            message = f'{unknown[1]}: no such option'
+        elif message.startswith('unrecognized arguments: '):
+            message = f'{message.removeprefix("unrecognized arguments: ")}: not expected here'
+        hint = f'did you mean {near[0]}?' if near else f'{self.prog} --help lists the options'
+        self.exit(2, f'error: {message}\n{hint}\n')
+
+
 class ConfigOptions(DictAction):
     """mmengine's action, with a usage error where that one leaves an exception; values are data and not evaluated."""
 
@@ -52,10 +70,36 @@ class ConfigOptions(DictAction):
         super().__call__(parser, namespace, values, option_string)
 
 
+# The short options: type, placeholder and help of each.
+SHORT: dict[str, tuple[type, str, str]] = {
+    '--epochs': (int, 'N', 'number of epochs; schedules, warm-up and running averages follow'),
+    '--batch-size': (int, 'N', 'images in a batch of each process'),
+    '--image-size': (str, 'H|HxW', 'size of the images in pixels; crops and what comes before them follow'),
+    '--lr': (float, 'X', 'learning rate'),
+    '--seed': (int, 'N', 'seed of the random numbers'),
+    '--workers': (int, 'N', 'processes that load images; 0: none'),
+    '--freeze': (str, 'STAGE', 'last stage of the backbone to freeze, by number or name, or all'),
+    '--save-every': (int, 'N', 'epochs between checkpoints (iterations in a run that counts those)'),
+}
+
+
+def add_short_options(parser: argparse.ArgumentParser, *names: str) -> None:
+    """Add short options for what everyone changes; each sets all that has to move together.
+
+    Args:
+        parser: The parser.
+        *names: Which of :data:`SHORT`.
+    """
+    for name in names:
+        kind, placeholder, text = SHORT[name]
+        parser.add_argument(name, type=kind, metavar=placeholder, help=f"{text}; default: the config's")
+
+
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of everything that builds a Runner."""
     parser.add_argument('--work-dir', help='folder for logs and checkpoints; default: work_dirs/<name of the config>')
     add_data_arguments(parser)
+    add_short_options(parser, '--batch-size', '--image-size', '--seed', '--workers')
     add_verbose_option(parser)
     parser.add_argument('--no-pin-memory', action='store_true', help='do not pin the memory of batches')
     parser.add_argument(

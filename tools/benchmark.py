@@ -4,12 +4,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from arguments import add_config_options
+from arguments import Parser, add_config_options
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     """Return the parser of the options."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description='Time inference and training steps of a model, of the networks of mmpretrain, torchvision and '
         'timm, and of exported files. Each runs in its own process; they take turns.'
     )

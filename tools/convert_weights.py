@@ -1,16 +1,14 @@
 """Convert the weights of any publisher of Inception V3: python tools/convert_weights.py SRC DST."""
 
-import argparse
-
-from arguments import package_table
+from arguments import Parser, package_table
 
 TABLE = package_table('weights/publishers.py')
 SUFFIXES = TABLE['SUFFIXES']
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     """Return the parser of the options."""
-    parser = argparse.ArgumentParser(description='Convert the weights of any publisher of Inception V3.')
+    parser = Parser(description='Convert the weights of any publisher of Inception V3.')
     parser.add_argument('src', help='.pth, .pt, .safetensors, .h5, .weights.h5, .keras or a checkpoint of mmengine')
     parser.add_argument('dst', help='file to write, .pth or .safetensors; an existing file is replaced')
     parser.add_argument(

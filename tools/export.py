@@ -1,16 +1,21 @@
 """Export a checkpoint for a runtime: python tools/export.py CONFIG CHECKPOINT --to RUNTIME --out FILE."""
 
-import argparse
-
-from arguments import add_config_options, add_data_arguments, add_verbose_option, package_table
+from arguments import (
+    Parser,
+    add_config_options,
+    add_data_arguments,
+    add_short_options,
+    add_verbose_option,
+    package_table,
+)
 
 TABLE = package_table('deploy/table.py')
 BACKENDS, PRECISIONS = TABLE['BACKENDS'], TABLE['PRECISIONS']
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     """Return the parser of the options."""
-    parser = argparse.ArgumentParser(description='Export a checkpoint for ONNX Runtime, OpenVINO or PyTorch.')
+    parser = Parser(description='Export a checkpoint for ONNX Runtime, OpenVINO or PyTorch.')
     parser.add_argument('config', help='config file, or PACKAGE::PATH')
     parser.add_argument(
         'checkpoint', metavar='CHECKPOINT', help='checkpoint file or address, as tools/test.py takes it'
@@ -31,6 +36,7 @@ def build_parser() -> argparse.ArgumentParser:
         help='images of the training pipeline to calibrate int8 on; default: 300',
     )
     add_data_arguments(parser)
+    add_short_options(parser, '--image-size')
     add_verbose_option(parser)
     add_config_options(parser)
     return parser

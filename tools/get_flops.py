@@ -1,13 +1,11 @@
 """Count parameters and multiply-adds: python tools/get_flops.py CONFIG."""
 
-import argparse
-
-from arguments import add_config_options
+from arguments import Parser, add_config_options
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     """Return the parser of the options."""
-    parser = argparse.ArgumentParser(description='Count the parameters and multiply-adds of a model in evaluation.')
+    parser = Parser(description='Count the parameters and multiply-adds of a model in evaluation.')
     parser.add_argument('config', help='config file, or PACKAGE::PATH')
     parser.add_argument(
         '--shape',

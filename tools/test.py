@@ -1,18 +1,21 @@
-"""Evaluate a checkpoint, or several as an ensemble: python tools/test.py CONFIG CHECKPOINT [CHECKPOINT ...]."""
+"""Evaluate a checkpoint, or several as an ensemble: python tools/test.py CONFIG CHECKPOINT [CHECKPOINT ...].
 
-import argparse
+A checkpoint in the work directory of its run needs no config: python tools/test.py CHECKPOINT.
+"""
 
-from arguments import add_amp_option, add_run_arguments, parse
+from arguments import Parser, add_amp_option, add_run_arguments, parse
 from huge_pages import use_huge_pages
 
 # What mmengine can write.
 WRITABLE = {'pred': ('.pkl', '.pickle'), 'metrics': ('.json', '.yaml', '.yml', '.pkl', '.pickle')}
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     """Return the parser of the options, which are mmpretrain's and --data."""
-    parser = argparse.ArgumentParser(description='Evaluate a checkpoint, or several as an ensemble.')
-    parser.add_argument('config', help='config file, or PACKAGE::PATH')
+    parser = Parser(description='Evaluate a checkpoint, or several as an ensemble.')
+    parser.add_argument(
+        'config', help='config file, or PACKAGE::PATH; may be absent for a checkpoint in the work directory of its run'
+    )
     parser.add_argument(
         'checkpoints',
         metavar='CHECKPOINT',

@@ -1,15 +1,18 @@
-"""Train a model: python tools/train.py CONFIG."""
+"""Train a model: python tools/train.py CONFIG, or python tools/train.py --data DIR."""
 
-import argparse
-
-from arguments import add_amp_option, add_run_arguments, parse
+from arguments import Parser, add_amp_option, add_run_arguments, add_short_options, parse
 from huge_pages import use_huge_pages
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     """Return the parser of the options, which are mmpretrain's and --data."""
-    parser = argparse.ArgumentParser(description='Train a model.')
-    parser.add_argument('config', help='config file, or PACKAGE::PATH')
+    parser = Parser(description='Train a model.')
+    parser.add_argument(
+        'config',
+        nargs='?',
+        default='',
+        help='config file, or PACKAGE::PATH; default with --data: inception-v3_1xb32_folder',
+    )
     parser.add_argument(
         '--resume',
         nargs='?',
@@ -25,6 +28,7 @@ def build_parser() -> argparse.ArgumentParser:
         help='scale the learning rate by the images per step over auto_scale_lr.base_batch_size of the config',
     )
     parser.add_argument('--no-persistent-workers', action='store_true', help='restart the data workers every epoch')
+    add_short_options(parser, '--epochs', '--lr', '--freeze', '--save-every')
     add_run_arguments(parser)
     return parser
 

@@ -1,13 +1,11 @@
 """Find image files that cannot be decoded: python tools/verify_dataset.py DIR_OR_CONFIG [...]."""
 
-import argparse
-
-from arguments import add_config_options, add_data_arguments
+from arguments import Parser, add_config_options, add_data_arguments
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     """Return the parser of the options."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description='Decode every image file of folders or of the datasets of configs, as training and testing do, and '
         'list those that cannot be decoded. The exit status is 1 if there are any.'
     )

@@ -105,11 +105,11 @@ def build_classifier(**backbone: Any) -> Any:
     # Imported here because it registers all of mmpretrain's models, which takes seconds.
     from mmpretrain.apis import get_model
 
-    from mmpretrain_inception.configuring.config_file import read_config
     from mmpretrain_inception.configuring.options import ConfigOptions
+    from mmpretrain_inception.configuring.reading import read_config
 
     options = {f'model.backbone.{key}': value for key, value in backbone.items()}
-    model = get_model(read_config(ConfigOptions(DIGITS, options)))
+    model = get_model(read_config(ConfigOptions(DIGITS, options)).cfg)
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for parameter in model.parameters():

@@ -17,9 +17,9 @@ from benchmarks.speed.row_process import RowProcess, finished
 from benchmarks.speed.rows import ROWS, Row
 from benchmarks.speed.subject import Subject
 from benchmarks.speed.timing import Step, summarize, time_interleaved
-from mmpretrain_inception.configuring.config_file import read_config
 from mmpretrain_inception.configuring.machine import Machine
 from mmpretrain_inception.configuring.options import ConfigOptions
+from mmpretrain_inception.configuring.reading import read_config
 from mmpretrain_inception.errors import UsageError
 from mmpretrain_inception.evaluation.complexity import count_complexity
 from mmpretrain_inception.utils.gpu import has_gpu
@@ -80,7 +80,7 @@ def run_benchmark(options: Options, report: Report = lambda results, context: No
     """
     if options.threads is not None:
         torch.set_num_threads(options.threads)
-    cfg = read_config(ConfigOptions(options.config, options.cfg_options))
+    cfg = read_config(ConfigOptions(options.config, options.cfg_options)).cfg
     device = torch.device('cuda' if has_gpu() else 'cpu')
     height, width = options.shape
     multiply_adds = count_complexity(cfg, height, width).multiply_adds

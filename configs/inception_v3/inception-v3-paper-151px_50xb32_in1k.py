@@ -10,7 +10,7 @@
 # The first layer has stride 1, so its output is the 149 x 149 of 299 px; every layer after it is the same.
 #
 # The paper trained each size until it converged and says that the smaller ones took longer, but not how long. The 100
-# epochs are the recipe's: increase them with --cfg-options train_cfg.max_epochs=N.
+# epochs are the recipe's: increase them with --epochs N.
 _base_ = 'inception-v3-paper_50xb32_in1k.py'
 
 model = dict(backbone=dict(stem_stride=1))

@@ -13,7 +13,7 @@
 # instead of 36 x 36. The paper does not mention it; stem_pool2_padding=0 removes it.
 #
 # The paper trained each size until it converged and says that the smaller ones took longer, but not how long. The 100
-# epochs are the recipe's: increase them with --cfg-options train_cfg.max_epochs=N.
+# epochs are the recipe's: increase them with --epochs N.
 _base_ = 'inception-v3-paper_50xb32_in1k.py'
 
 model = dict(backbone=dict(stem_stride=1, stem_pool=False, stem_pool2_padding=1))

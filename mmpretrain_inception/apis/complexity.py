@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from mmpretrain_inception.configuring.config_file import read_config
 from mmpretrain_inception.configuring.options import ConfigOptions
+from mmpretrain_inception.configuring.reading import read_config
 from mmpretrain_inception.configuring.settings import settings_explained
 from mmpretrain_inception.configuring.values import check_values
 from mmpretrain_inception.evaluation.complexity import Complexity, count_complexity
@@ -22,6 +22,6 @@ def measure_complexity(options: ConfigOptions, height: int = 299, width: int = 2
         InputError: If the config cannot be read or its model cannot be built.
     """
     with settings_explained(options):
-        cfg = read_config(options)
+        cfg = read_config(options).cfg
         check_values(cfg, options.config)
         return count_complexity(cfg, height, width)

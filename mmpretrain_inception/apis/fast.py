@@ -49,6 +49,7 @@ def quicken(options: TestOptions) -> tuple[TestOptions, str]:
         to=way.runtime or 'torch',
         out='',
         precision=way.precision,
+        image_size=options.image_size,
     )
     cfg = configure(wanted).cfg
     folds = hasattr(resolve(get_at(cfg, 'model.backbone.type'), MODELS), 'switch_to_deploy')

@@ -14,6 +14,7 @@ from mmpretrain_inception.apis.commands import same_command
 from mmpretrain_inception.apis.fast import quicken
 from mmpretrain_inception.apis.screen import table_of, test_screen, training_result, training_screen
 from mmpretrain_inception.configuring.configure import configure
+from mmpretrain_inception.configuring.default_config import choose_config, find_config
 from mmpretrain_inception.configuring.options import RunOptions, TestOptions, TrainOptions
 from mmpretrain_inception.configuring.settings import settings_explained
 from mmpretrain_inception.datasets.one_reading import reading_once
@@ -35,8 +36,9 @@ def train(options: TrainOptions) -> None:
         UsageError: If the options do not fit the config or each other.
         InputError: If the config, the data or a checkpoint cannot be used.
     """
+    options, notes = choose_config(options)
     with for_a_person(verbose=options.verbose), settings_explained(options), reading_once():
-        runner, plan = _build(options)
+        runner, plan = _build(options, notes)
         hook = TerminalHook(lambda runner: training_screen(runner, plan), bar=not options.verbose)
         runner.register_hook(hook)
         try:
@@ -61,8 +63,9 @@ def evaluate(options: TestOptions) -> dict[str, Any]:
         UsageError: If the options do not fit the config or each other.
         InputError: If the config, the data or a checkpoint cannot be used.
     """
+    options, notes = find_config(options)
     with for_a_person(verbose=options.verbose), settings_explained(options), reading_once():
-        chosen = []
+        chosen = [*notes]
         if options.fast:
             options, note = quicken(options)
             chosen.append(note)

@@ -11,7 +11,7 @@ from mmengine._strategy import FSDPStrategy
 from mmengine.config import Config, ConfigDict
 from mmengine.hooks import EMAHook
 
-from mmpretrain_inception.configuring.config_file import get_at, set_at
+from mmpretrain_inception.configuring.config_file import get_at, overlap, set_at
 from mmpretrain_inception.configuring.datasets import innermost_datasets
 from mmpretrain_inception.configuring.ensemble import model_key
 from mmpretrain_inception.configuring.plan import BF16, FP32, Plan, RunPlan, TestPlan, TrainPlan
@@ -60,7 +60,7 @@ def apply(plan: Plan, cfg: Config, cfg_options: Mapping[str, Any] | None = None)
     cfg, notes = deepcopy(cfg), list(plan.notes)
     chosen = dict(cfg_options or {})
     for setting in _settings(plan, cfg):
-        touching = [key for key in chosen if _overlap(key, setting.key)]
+        touching = [key for key in chosen if overlap(key, setting.key)]
         if not touching:
             set_at(cfg, setting.key, setting.value)
         elif get_at(cfg, setting.key) != setting.value:
@@ -74,12 +74,6 @@ def apply(plan: Plan, cfg: Config, cfg_options: Mapping[str, Any] | None = None)
         if get_at(cfg, f'{name}.num_workers') == 0:
             cfg[name].persistent_workers = False
     return cfg, tuple(notes)
-
-
-def _overlap(chosen: str, key: str) -> bool:
-    """Return whether one of two dotted names is the other or lies in it."""
-    shorter, longer = sorted((chosen.split('.'), key.split('.')), key=len)
-    return longer[: len(shorter)] == shorter
 
 
 def _note(setting: Setting, touching: Iterable[str], chosen: Mapping[str, Any]) -> list[str]:
@@ -196,6 +190,8 @@ def _test_settings(plan: TestPlan, cfg: Config) -> Iterator[Setting]:
     loads_itself = plan.ensemble or plan.exported
     file = None if loads_itself else _absolute(plan.members[0].checkpoint)
     yield Setting('load_from', file, 'the checkpoint', needed=True)
+    # The dumped config of a run that was resumed says so.
+    yield Setting('resume', False, 'testing', needed=True)
 
 
 def _use_weights(cfg: Config, plan: TestPlan) -> None:
@@ -248,7 +244,7 @@ def _use_tta(cfg: Config, chosen: Mapping[str, Any]) -> None:
     datasets = innermost_datasets(cfg, 'test')
     if 'tta_pipeline' in cfg:
         for key in chosen:
-            if any(_overlap(key, f'{dataset}.pipeline') for dataset in datasets):
+            if any(overlap(key, f'{dataset}.pipeline') for dataset in datasets):
                 raise UsageError(f'--cfg-options {key}: --tta uses tta_pipeline of the config; change it there')
     else:
         *steps, pack = deepcopy(get_at(cfg, f'{datasets[0]}.pipeline'))

@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mmengine.hooks import CheckpointHook, EMAHook
 
 from mmpretrain_inception.configuring.config_file import get_at
-from mmpretrain_inception.configuring.options import TestOptions
+from mmpretrain_inception.configuring.options import TestOptions, TrainOptions
 from mmpretrain_inception.deploy.table import is_exported
 from mmpretrain_inception.engine import ResumableFlexibleRunner, ResumableRunner, SafeCheckpointHook
 from mmpretrain_inception.errors import InputError, UsageError
@@ -169,6 +169,23 @@ def remark_on_bf16_file(path: str, precision: str, native: bool) -> Iterator[str
     """
     if precision == 'bf16' and not native:
         yield f'{path} is in bf16, which this processor only emulates: it is slower here than a file in fp32'
+
+
+def remark_on_batch_size(options: TrainOptions, cfg: Config) -> Iterator[str]:
+    """Say that the learning rate was chosen for another batch than the user's."""
+    base = get_at(cfg, 'auto_scale_lr.base_batch_size')
+    scaled = options.auto_scale_lr or get_at(cfg, 'auto_scale_lr.enable')
+    chosen = options.lr is not None or 'optim_wrapper.optimizer.lr' in (options.cfg_options or {})
+    if options.launcher not in ('none', 'pytorch'):
+        # Others do not say in advance how many processes there are.
+        return
+    processes = int(os.environ.get('WORLD_SIZE', '1')) if options.launcher == 'pytorch' else 1
+    images = (options.batch_size or 0) * processes * get_at(cfg, 'optim_wrapper.accumulative_counts', 1)
+    if images and base and images != base and not scaled and not chosen:
+        yield (
+            f'--batch-size {options.batch_size}: the learning rate stays {get_at(cfg, "optim_wrapper.optimizer.lr")}, '
+            f'which is for {base} images per step, and there are {images}; --auto-scale-lr scales it'
+        )
 
 
 def remark_on_schedule(cfg: Config) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Reading a config file with the user's changes."""
+"""Config files, and settings by dotted names."""
 
 from __future__ import annotations
 
@@ -13,24 +13,11 @@ from mmengine.config.lazy import LazyAttr, LazyObject
 from mmengine.config.utils import ConfigParsingError
 from mmengine.hub import get_config
 
-from mmpretrain_inception.configuring.options import ConfigOptions
 from mmpretrain_inception.errors import InputError, UsageError
 
 _PACKAGE = str(Path(__file__).parents[1])
 # Where configs name what to build.
 _TYPE_KEYS = ('type', 'runner_type')
-
-
-def read_config(options: ConfigOptions) -> Config:
-    """Read the config file and apply ``cfg_options``.
-
-    Raises:
-        UsageError: If there is no such file, or ``cfg_options`` name a setting that cannot be set.
-        InputError: If the file cannot be read.
-    """
-    cfg = load_config(options.config)
-    merge_options(cfg, options.cfg_options)
-    return cfg
 
 
 def load_config(name: str) -> Config:
@@ -114,6 +101,12 @@ def get_at(cfg: Config, key: str, default: Any = None) -> Any:
         else:
             return default
     return place
+
+
+def overlap(chosen: str, key: str) -> bool:
+    """Return whether one of two dotted names is the other or lies in it."""
+    shorter, longer = sorted((chosen.split('.'), key.split('.')), key=len)
+    return longer[: len(shorter)] == shorter
 
 
 def _position(place: Any, part: str, key: str) -> Any:

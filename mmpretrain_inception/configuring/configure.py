@@ -7,10 +7,10 @@ from typing import NamedTuple
 from mmengine.config import Config
 
 from mmpretrain_inception.configuring.apply import apply
-from mmpretrain_inception.configuring.config_file import read_config
 from mmpretrain_inception.configuring.machine import Machine
 from mmpretrain_inception.configuring.options import ConfigOptions
 from mmpretrain_inception.configuring.plan import Plan, make_plan
+from mmpretrain_inception.configuring.reading import read_config
 
 
 class Configured(NamedTuple):
@@ -38,8 +38,8 @@ def configure(options: ConfigOptions, machine: Machine | None = None) -> Configu
         UsageError: If the options do not fit the config or each other.
         InputError: If the config, the data or a checkpoint cannot be used.
     """
-    cfg = read_config(options)
+    cfg, short_notes = read_config(options)
     plan = make_plan(options, cfg, machine or Machine.here())
     complete, notes = apply(plan, cfg, options.cfg_options)
     facts = plan.data.facts.lines() if plan.data else ()
-    return Configured(complete, (*facts, *notes), plan)
+    return Configured(complete, (*facts, *short_notes, *notes), plan)

@@ -11,18 +11,21 @@ from typing import Any, ClassVar, Literal
 
 from mmpretrain_inception.deploy.table import Precision
 
+# Height and width in pixels: 224, '224', '224x320' or (224, 320).
+ImageSize = int | str | tuple[int, int]
+
 
 @dataclass(frozen=True)
 class ConfigOptions:
     """What every command takes.
 
     Attributes:
-        config: Config file, or ``PACKAGE::PATH`` for one that a package ships.
+        config: Config file, or ``PACKAGE::PATH`` for one that a package ships. Empty where a command chooses it.
         cfg_options: Settings that replace those of the config, by dotted names such as ``optim_wrapper.optimizer.lr``.
             They win over what the other options imply.
     """
 
-    config: str
+    config: str = ''
     cfg_options: Mapping[str, Any] | None = None
 
 
@@ -50,12 +53,21 @@ class RunOptions(DataOptions):
         no_pin_memory: Whether to leave the memory of batches unpinned.
         verbose: Whether to show mmengine's whole log on the terminal in place of a progress bar. The log file has it
             anyway.
+        batch_size: Images in a batch of each process. This and the options below default to the config's.
+        image_size: Size of the images in pixels, ``224`` or ``'224x320'`` (height x width). Crops get this size, and
+            what images are resized to first follows in proportion.
+        seed: Seed of the random numbers.
+        workers: Processes that load images, for each process of the run. 0: the run loads them itself.
     """
 
     work_dir: str | None = None
     launcher: str = 'none'
     no_pin_memory: bool = False
     verbose: bool = False
+    batch_size: int | None = None
+    image_size: ImageSize | None = None
+    seed: int | None = None
+    workers: int | None = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +82,11 @@ class TrainOptions(RunOptions):
         auto_scale_lr: Whether to scale the learning rate by the images per step over
             ``auto_scale_lr.base_batch_size``.
         no_persistent_workers: Whether to restart the loader's processes each epoch.
+        epochs: Number of epochs. Schedules, warm-up and running averages follow. This and the options below default to
+            the config's.
+        lr: Learning rate.
+        freeze: Last stage of the backbone to freeze, by number or name, or ``'all'``.
+        save_every: Epochs between checkpoints; iterations in a run that counts those.
     """
 
     resume: str | None = None
@@ -77,6 +94,10 @@ class TrainOptions(RunOptions):
     no_validate: bool = False
     auto_scale_lr: bool = False
     no_persistent_workers: bool = False
+    epochs: int | None = None
+    lr: float | None = None
+    freeze: int | str | None = None
+    save_every: int | None = None
 
 
 @dataclass(frozen=True)
@@ -129,6 +150,7 @@ class ExportOptions(DataOptions):
         with_preprocess: Whether the file takes uint8 images and normalises them itself.
         calibration: Number of training images to calibrate int8 on.
         verbose: Whether to show what the libraries report.
+        image_size: Size of the images that the file takes, as in :class:`RunOptions`.
     """
 
     checkpoint: str
@@ -138,3 +160,4 @@ class ExportOptions(DataOptions):
     with_preprocess: bool = False
     calibration: int = 300
     verbose: bool = False
+    image_size: ImageSize | None = None

@@ -16,6 +16,7 @@ from mmpretrain_inception.configuring.checks import (
     check_output_folder,
     check_sharding,
     check_shown,
+    remark_on_batch_size,
     remark_on_bf16_file,
     remark_on_checkpoints,
     remark_on_precision,
@@ -25,6 +26,7 @@ from mmpretrain_inception.configuring.checks import (
 from mmpretrain_inception.configuring.ensemble import Member, declared_members, list_members, with_models
 from mmpretrain_inception.configuring.exported import check_contract
 from mmpretrain_inception.configuring.folder import FolderData, check_resumed_classes, plan_folder
+from mmpretrain_inception.configuring.image_size import check_image_size
 from mmpretrain_inception.configuring.machine import Machine
 from mmpretrain_inception.configuring.options import (
     ConfigOptions,
@@ -136,6 +138,8 @@ def make_plan(options: ConfigOptions, cfg: Config, machine: Machine) -> Plan:
         InputError: If the data or a checkpoint cannot be used.
     """
     check_values(cfg, options.config)
+    if isinstance(options, (RunOptions, ExportOptions)) and options.image_size is not None:
+        check_image_size(cfg, options.image_size)
     if isinstance(options, TrainOptions):
         return plan_training(options, cfg, machine)
     if isinstance(options, TestOptions):
@@ -169,7 +173,12 @@ def plan_training(options: TrainOptions, cfg: Config, machine: Machine) -> Train
     work_dir = _work_dir(options, cfg)
     check_output_folder(work_dir, '--work-dir')
     precision = _precision(options.amp, machine)
-    notes = [*remark_on_precision(options.amp, precision), *remark_on_schedule(cfg), *remark_on_checkpoints(cfg)]
+    notes = [
+        *remark_on_precision(options.amp, precision),
+        *remark_on_batch_size(options, cfg),
+        *remark_on_schedule(cfg),
+        *remark_on_checkpoints(cfg),
+    ]
     dropped = remark_on_save_best(cfg, options.cfg_options or {})
     if options.resume is not None:
         checkpoint = find_checkpoint(options.resume, Path(work_dir), cfg)

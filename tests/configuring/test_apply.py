@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mmengine.config import Config
 
-from mmpretrain_inception.configuring.apply import _overlap, apply
-from mmpretrain_inception.configuring.config_file import get_at, merge_options
+from mmpretrain_inception.configuring.apply import apply
+from mmpretrain_inception.configuring.config_file import get_at, merge_options, overlap
 from mmpretrain_inception.configuring.data_facts import DataFacts
 from mmpretrain_inception.configuring.ensemble import Member
 from mmpretrain_inception.configuring.folder import FolderData
@@ -148,7 +148,7 @@ names = st.lists(st.sampled_from('abc'), min_size=1, max_size=4).map('.'.join)
 @given(first=names, second=names)
 def test_names_overlap_where_one_is_inside_the_other(first, second):
     expected = f'{first}.'.startswith(f'{second}.') or f'{second}.'.startswith(f'{first}.')
-    assert _overlap(first, second) is _overlap(second, first) is expected
+    assert overlap(first, second) is overlap(second, first) is expected
 
 
 def test_no_workers_do_not_persist(cfg):

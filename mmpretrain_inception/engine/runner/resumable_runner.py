@@ -152,6 +152,21 @@ class _Resumable(Runner if TYPE_CHECKING else object):  # type: ignore[misc]
             backend_args = dict(backend=ATOMIC_LOCAL)
         super().save_checkpoint(out_dir, filename, *args, backend_args=backend_args, **kwargs)
 
+    def _build_param_scheduler(self, scheduler: Any, optim_wrapper: Any) -> list[Any]:
+        """Build the schedules of an optimizer without those that last no iteration, which mmengine refuses."""
+        schedulers = scheduler if isinstance(scheduler, (list, tuple)) else [scheduler]
+        kept = [one for one in schedulers if not self._is_empty(one)]
+        if len(kept) < len(schedulers):
+            self.logger.info('a warm-up of less than an iteration is left out')
+        return super()._build_param_scheduler(kept, optim_wrapper)
+
+    def _is_empty(self, scheduler: Any) -> bool:
+        """Return whether a part of an epoch has no iteration."""
+        if not isinstance(scheduler, dict) or not scheduler.get('convert_to_iter_based'):
+            return False
+        batches, begin, end = len(self.train_dataloader), scheduler.get('begin', 0), scheduler.get('end')
+        return end is not None and begin < end and int(end * batches) <= int(begin * batches)
+
     def _newest_checkpoint(self) -> str:
         # Only the main process looks, so that all resume from the same one.
         found: list[Any] = [None, None]
