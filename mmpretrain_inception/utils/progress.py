@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import threading
@@ -115,18 +116,21 @@ class Bar:
         of = '' if total is None else f'/{total / divisor:,.{digits}f}'
         return f'{done:,.{digits}f}{of} {self._unit.name}'
 
-    def _rate(self) -> str:
+    def _speed(self) -> float:
+        """Return how many a second: in the last half minute; in the whole time at the end, and where each takes long."""
         task = self._task
-        # At the end that of the whole, until then that of the last half minute.
-        counted = task.completed - self._done_before
-        speed = counted / task.elapsed if task.finished and task.elapsed else task.speed
+        recent = None if task.finished else task.speed
+        return recent or (task.completed - self._done_before) / (task.elapsed or math.inf)
+
+    def _rate(self) -> str:
+        speed = self._speed()
         return f'{speed / self._unit.divisor:,.3g} {self._unit.name}/s' if self._show_rate and speed else ''
 
     def _time(self) -> str:
+        speed, left = self._speed(), self._task.remaining
         if self._task.finished:
             return clock(self._task.elapsed)
-        left = self._task.time_remaining
-        return '' if left is None else f'{clock(left)} left'
+        return f'{clock(left / speed)} left' if left is not None and speed else ''
 
     def _noted(self) -> str:
         shown = ((name, value) for name, value in self._figures.items() if value is not None)

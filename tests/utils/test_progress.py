@@ -93,6 +93,26 @@ def test_units(clock, streams, options, last):
     assert err.getvalue() == f'{last}\n'
 
 
+def test_time_left_of_slow_steps(clock, streams):
+    _, err = streams(False, False)
+    with progress('train', total=10, unit='step', show_rate=False) as bar:
+        for _ in range(3):
+            clock.now += 60
+            bar.advance()
+    assert [line.partition(', ')[2] for line in err.getvalue().splitlines()[:3]] == [
+        '0:09:00 left',
+        '0:08:00 left',
+        '0:07:00 left',
+    ]
+
+
+def test_time_left_of_a_run_that_goes_on(clock, streams):
+    _, err = streams(False, False)
+    with progress('train', total=100, unit='step', done=80) as bar:
+        advance(bar, clock, 10)
+    assert err.getvalue().splitlines() == ['train: 100/100 steps in 0:00:10, 2 steps/s']
+
+
 def test_on_a_terminal_it_is_drawn_again_and_again(streams, clock):
     out, err = streams(True, True)
     with progress('train', total=4, unit='step') as bar:
