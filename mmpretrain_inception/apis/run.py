@@ -23,7 +23,7 @@ from mmpretrain_inception.engine.runner.launch import build_runner
 from mmpretrain_inception.evaluation import write_metrics
 from mmpretrain_inception.utils.main_process import speaks
 from mmpretrain_inception.utils.progress import slow
-from mmpretrain_inception.utils.terminal_log import for_a_person
+from mmpretrain_inception.utils.terminal_log import LOG_ONLY, for_a_person
 
 
 def train(options: TrainOptions) -> None:
@@ -86,8 +86,9 @@ def _build(options: RunOptions, notes_before: Sequence[str] = ()) -> tuple[Runne
     with slow(f'preparing {options.config}'):
         configured = configure(options)
         runner = build_runner(configured.cfg, testing=isinstance(options, TestOptions))
+    on_screen = configured.plan.data.facts.summary() if configured.plan.data else ()
     for note in (*notes_before, *configured.notes):
-        runner.logger.info(note)
+        runner.logger.info(note, extra=LOG_ONLY if note in on_screen else None)
     return runner, configured.plan
 
 

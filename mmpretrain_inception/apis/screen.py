@@ -17,6 +17,7 @@ from mmpretrain_inception.apis.commands import command, nearest
 from mmpretrain_inception.configuring.config_file import get_at
 from mmpretrain_inception.configuring.datasets import innermost_datasets
 from mmpretrain_inception.configuring.plan import RunPlan, TestPlan
+from mmpretrain_inception.datasets.image_kinds import count_kinds
 from mmpretrain_inception.utils.wording import counted, list_some, printable
 
 # Width of the first column.
@@ -30,6 +31,7 @@ def training_screen(runner: Runner, plan: RunPlan) -> list[str]:
     val = runner.val_dataloader if runner.val_loop is not None else None
     return _columns(
         ('data', _training_data(runner.train_dataloader, val)),
+        *_origin(plan),
         ('weights', _weights(runner)),
         ('recipe', ', '.join(_recipe(runner, plan))),
         ('steps', _steps(runner)),
@@ -44,6 +46,7 @@ def test_screen(runner: Runner, plan: TestPlan) -> list[str]:
     how = [_size(runner, 'test'), plan.precision, _device(runner)]
     return _columns(
         ('data', f'{counted(len(dataset), "image")} to test on{_classes(dataset)}'),
+        *_origin(plan),
         ('weights', list_some(files)),
         ('compute', ', '.join(part for part in how if part)),
         ('log', nearest(str(Path(runner.log_dir, f'{runner.timestamp}.log')))),
@@ -86,6 +89,15 @@ def _training_data(train: Any, val: Any) -> str:
     sets = f'{counted(len(train.dataset), "image")} to train on'
     sets += f', {len(val.dataset):,} to validate on' if val is not None else ', no validation'
     return sets + _classes(train.dataset)
+
+
+def _origin(plan: RunPlan) -> Iterator[tuple[str, str]]:
+    """Yield where the user's own images are, and how many files there are none."""
+    if plan.data is not None:
+        facts = plan.data.facts
+        yield '', f'from {nearest(facts.root)}: {facts.split}' + ', several labels an image' * facts.several_labels
+        if facts.unused:
+            yield '', f'not used: {count_kinds(facts.unused)}'
 
 
 def _classes(dataset: Any) -> str:

@@ -47,7 +47,11 @@ class DataFacts:
     remarks: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
-        """Return all of it for a person: two to four short lines, and the remarks."""
+        """Return all of it for a person: one or two short lines, and the remarks."""
+        return [*self.summary(), *self.remarks]
+
+    def summary(self) -> list[str]:
+        """Return the numbers: one or two short lines."""
         counts = ', '.join(f'{count:,} {_USES[phase]}' for phase, count in self.images.items())
         labels = ', several labels an image' if self.several_labels else ''
         lines = [
@@ -55,7 +59,7 @@ class DataFacts:
         ]
         if self.unused:
             lines.append(f'not used: {count_kinds(self.unused)}')
-        return [*lines, *self.remarks]
+        return lines
 
 
 def gather_facts(layout: Layout, classes: Sequence[str], phases: Sequence[str], val_share: float) -> DataFacts:

@@ -117,7 +117,7 @@ class Bar:
         return f'{done:,.{digits}f}{of} {self._unit.name}'
 
     def _speed(self) -> float:
-        """Return how many a second: in the last half minute; in the whole time at the end, and where each takes long."""
+        """Return how many a second: in the last half minute; in all the time at the end, and where each is slow."""
         task = self._task
         recent = None if task.finished else task.speed
         return recent or (task.completed - self._done_before) / (task.elapsed or math.inf)

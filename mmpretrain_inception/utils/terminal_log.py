@@ -31,6 +31,9 @@ class Known(NamedTuple):
     reason: str
 
 
+# For records that need not be seen: logger.info(..., extra=LOG_ONLY).
+LOG_ONLY = dict(log_only=True)
+
 # Whatever is not in this table is shown.
 KNOWN: tuple[Known, ...] = (
     Known('mmengine', '"FileClient" will be deprecated', "mmengine's own CheckpointHook uses it"),
@@ -58,7 +61,7 @@ class _Terminal(logging.Handler):
 def _is_for_user(record: logging.LogRecord) -> bool:
     ours = record.pathname.startswith(_PACKAGE)
     told = ours or record.levelno >= logging.WARNING
-    return told and not getattr(record, 'known', False) and not is_known(record.pathname, record.getMessage())
+    return told and not getattr(record, 'log_only', False) and not is_known(record.pathname, record.getMessage())
 
 
 def is_known(file: str, message: str) -> bool:
@@ -182,4 +185,4 @@ class _Holding:
 
 
 def _log(logger: MMLogger, text: str) -> None:
-    logger.warning(text, extra=dict(known=True))
+    logger.warning(text, extra=LOG_ONLY)

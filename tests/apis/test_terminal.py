@@ -95,8 +95,9 @@ def test_training_is_one_screen_and_a_line_an_epoch(here, capsys):
     timestamp = next(path.name for path in (here / 'work').iterdir() if path.is_dir())
     first = next(number for number, line in enumerate(out) if line.startswith('epoch'))
     assert first <= MOST_LINES
-    assert out[first - 5 : first] == [
+    assert out[first - 6 : first] == [
         'data     24 images to train on, 12 to validate on, 3 classes: ant, bee, cat',
+        '         from images: its folders train, val',
         'weights  none: training from scratch',
         'recipe   2 epochs, batch 12, SGD, learning rate 0, 32 x 32 px, fp32, CPU with 1 thread',
         'steps    2 an epoch, 4 in all',
@@ -163,8 +164,9 @@ def test_a_stopped_run_says_how_to_go_on(here, capsys, monkeypatch):
 def test_testing_shows_the_figures_in_a_table(here, capsys):
     run(train, TrainOptions, capsys, no_validate=True, cfg_options={'train_cfg.max_epochs': 1})
     out, err = run(evaluate, TestOptions, capsys, checkpoints=('work/epoch_1.pth',))
-    assert out[:3] == [
+    assert out[:4] == [
         'data     12 images to test on, 3 classes: ant, bee, cat',
+        '         from images: its folder val',
         'weights  work/epoch_1.pth',
         'compute  32 x 32 px, fp32, CPU with 1 thread',
     ]
