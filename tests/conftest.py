@@ -66,7 +66,7 @@ def published_at(tmp_path, monkeypatch):
     def replace(address, checksum='', name='torchvision'):
         models = yaml.safe_load((metafile.ROOT / metafile._TABLE).read_text())['Models']
         model = next(model for model in models if model.get('Metadata', {}).get('Weights Name') == name)
-        model['Weights'] = address
+        model |= {'Weights': address, 'Config': str(metafile.ROOT / model['Config'])}
         for kind in ('sha256', 'md5'):
             model['Metadata'].pop(f'Weights {kind.upper()}', None)
         if checksum:

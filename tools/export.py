@@ -18,7 +18,9 @@ def build_parser() -> Parser:
     parser = Parser(description='Export a checkpoint for ONNX Runtime, OpenVINO or PyTorch.')
     parser.add_argument('config', help='config file, or PACKAGE::PATH')
     parser.add_argument(
-        'checkpoint', metavar='CHECKPOINT', help='checkpoint file or address, as tools/test.py takes it'
+        'checkpoint',
+        metavar='CHECKPOINT',
+        help='checkpoint file, address or name of published weights, as tools/test.py takes it',
     )
     parser.add_argument('--to', choices=BACKENDS, required=True, help='runtime that the file is for')
     parser.add_argument('--out', metavar='FILE', required=True, help='file to write; an older one is replaced')

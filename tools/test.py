@@ -20,8 +20,8 @@ def build_parser() -> Parser:
         'checkpoints',
         metavar='CHECKPOINT',
         nargs='*',
-        help='checkpoint file or address; the scores of several are averaged; may be absent where the config declares '
-        'an ensemble',
+        help='checkpoint file, address, or name of published weights as for --weights of tools/train.py; the scores of '
+        'several are averaged; may be absent where the config declares an ensemble',
     )
     parser.add_argument(
         '--out', metavar='FILE', help='write the results to FILE: predictions as .pkl, metrics as .json, .yaml or .pkl'

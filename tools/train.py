@@ -1,6 +1,6 @@
 """Train a model: python tools/train.py CONFIG, or python tools/train.py --data DIR."""
 
-from arguments import Parser, add_amp_option, add_run_arguments, add_short_options, parse
+from arguments import Parser, add_amp_option, add_run_arguments, add_short_options, package_table, parse
 from huge_pages import use_huge_pages
 
 
@@ -12,6 +12,13 @@ def build_parser() -> Parser:
         nargs='?',
         default='',
         help='config file, or PACKAGE::PATH; default with --data: inception-v3_1xb32_folder',
+    )
+    names = ', '.join(package_table('weights/metafile.py')['published']())
+    parser.add_argument(
+        '--weights',
+        metavar='NAME|FILE|URL|none',
+        help=f'weights to start from, in place of load_from of the config: the name of published ones ({names}), for '
+        'which images are prepared as by their publisher, a file, an address, or none to train from scratch',
     )
     parser.add_argument(
         '--resume',

@@ -3,9 +3,9 @@
 #   python tools/train.py configs/inception_v3/inception-v3_1xb32_folder.py --data DIR
 #   python tools/test.py  configs/inception_v3/inception-v3_1xb32_folder.py CHECKPOINT --data DIR
 #
-# To fine-tune, start from a pretrained file; you can also freeze the first stages and the batch-norm statistics:
+# It fine-tunes torchvision's weights, which are downloaded the first time (104 MB). Others, or none at all:
 #
-#   --cfg-options load_from=FILE model.backbone.frozen_stages=2 model.backbone.norm_eval=True
+#   --weights FILE      --weights timm-gluon      --weights none
 #
 # Expected: depends on the images.
 _base_ = [
@@ -14,3 +14,7 @@ _base_ = [
     '../_base_/schedules/sgd_bs32_coslr_30e.py',
     '../_base_/default_runtime.py',
 ]
+
+load_from = 'torchvision'
+# Torchvision's preprocessing in one step, as in inception-v3_torchvision_in1k.py.
+data_preprocessor = dict(mean=[127.5, 127.5, 127.5], std=[127.5, 127.5, 127.5])

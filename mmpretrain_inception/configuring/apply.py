@@ -171,6 +171,8 @@ def _training_settings(plan: TrainPlan, cfg: Config) -> Iterator[Setting]:
             yield Setting(part, None, '--no-validate', needed=True)
     if plan.auto_scale_lr:
         yield Setting('auto_scale_lr.enable', True, '--auto-scale-lr', needed=True)
+    for key, value in plan.start.items():
+        yield Setting(key, value, '--weights')
     if plan.drop_rule:
         yield Setting('default_hooks.checkpoint.rule', None)
     if plan.resume is not None:

@@ -75,6 +75,8 @@ class TrainOptions(RunOptions):
     """What ``tools/train.py`` takes.
 
     Attributes:
+        weights: What training starts from: the name of published weights, a file, an address, or ``'none'``. With a
+            name, images are prepared as its publisher does. Defaults to the config's ``load_from``.
         resume: ``'auto'`` for the newest checkpoint of the work directory, or a file. Defaults to None: a new run.
         amp: Whether to train in mixed precision. On a CPU that only emulates bfloat16 the run stays in float32, unless
             this is ``'force'``.
@@ -89,6 +91,7 @@ class TrainOptions(RunOptions):
         save_every: Epochs between checkpoints; iterations in a run that counts those.
     """
 
+    weights: str | None = None
     resume: str | None = None
     amp: bool | Literal['force'] = False
     no_validate: bool = False
@@ -105,8 +108,8 @@ class TestOptions(RunOptions):
     """What ``tools/test.py`` takes.
 
     Attributes:
-        checkpoints: Files or addresses; the scores of several are averaged. Empty where the config declares an
-            ensemble.
+        checkpoints: Files, addresses or names of published weights; the scores of several are averaged. Empty where
+            the config declares an ensemble.
         amp: Whether to evaluate in mixed precision, as in :class:`TrainOptions`.
         fast: Whether to choose the fastest way to compute for this machine, in place of ``amp`` and ``deploy``.
         deploy: Whether to fold batch norm into the convolutions first.
@@ -143,7 +146,7 @@ class ExportOptions(DataOptions):
     """What ``tools/export.py`` takes.
 
     Attributes:
-        checkpoint: File or address.
+        checkpoint: File, address or name of published weights.
         to: The runtime: ``onnx``, ``openvino`` or ``torch``.
         out: File to write.
         precision: ``fp32``, ``bf16``, ``fp16`` or ``int8``.

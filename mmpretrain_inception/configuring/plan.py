@@ -36,6 +36,12 @@ from mmpretrain_inception.configuring.options import (
     TestOptions,
     TrainOptions,
 )
+from mmpretrain_inception.configuring.pretrained import (
+    plan_start,
+    remark_on_names,
+    remark_on_preprocessing,
+    remark_on_unused,
+)
 from mmpretrain_inception.configuring.resuming import find_checkpoint
 from mmpretrain_inception.configuring.values import check_groups, check_values
 from mmpretrain_inception.deploy.from_config import num_classes_of
@@ -91,6 +97,7 @@ class TrainPlan(RunPlan):
         persistent_workers: Whether the loader's processes outlive an epoch.
         resume: What to resume from: ``auto``, or a file. None: a new run.
         drop_rule: Whether the config's rule for the best checkpoint is of another metric and does not hold.
+        start: What training starts from and what goes with it, by the dotted names of the settings.
     """
 
     validate: bool = True
@@ -98,6 +105,7 @@ class TrainPlan(RunPlan):
     persistent_workers: bool = True
     resume: str | None = None
     drop_rule: bool = False
+    start: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -149,7 +157,11 @@ def make_plan(options: ConfigOptions, cfg: Config, machine: Machine) -> Plan:
         phases = ('train', 'test') if options.precision == 'int8' else ('test',)
         return RunPlan(
             data=_folder(options, cfg, phases, [members[0].checkpoint]),
-            notes=tuple(remark_on_bf16_file(options.out, options.precision, machine.processor_bf16)),
+            notes=(
+                *remark_on_bf16_file(options.out, options.precision, machine.processor_bf16),
+                *remark_on_names([options.checkpoint]),
+                *remark_on_preprocessing(options.checkpoint, cfg),
+            ),
             loaders=_loader_defaults(cfg, machine),
             work_dir=_work_dir(options, cfg),
         )
@@ -184,9 +196,15 @@ def plan_training(options: TrainOptions, cfg: Config, machine: Machine) -> Train
         checkpoint = find_checkpoint(options.resume, Path(work_dir), cfg)
         if data is not None:
             check_resumed_classes(checkpoint, data)
-        load_from = (options.cfg_options or {}).get('load_from')
-        if load_from is not None:
-            notes.append(f'--resume continues with the weights of the earlier run; load_from={load_from} is not used')
+        notes += remark_on_unused(options.weights, options.cfg_options or {})
+    resuming = options.resume is not None or bool(cfg.get('resume'))
+    start = plan_start(options.weights, cfg, options.cfg_options or {}, resuming=resuming)
+    source = options.weights or cfg.get('load_from') or ''
+    notes += remark_on_names([source])
+    if len(start) > 1:
+        notes.append(f'--weights {source}: images are prepared as for its publisher, and not as in {name}')
+    elif not options.weights:
+        notes += remark_on_preprocessing(source, cfg)
     return TrainPlan(
         data=data,
         notes=(*notes, *dropped),
@@ -201,6 +219,7 @@ def plan_training(options: TrainOptions, cfg: Config, machine: Machine) -> Train
         persistent_workers=not options.no_persistent_workers,
         resume=options.resume,
         drop_rule=bool(dropped),
+        start=start,
     )
 
 
@@ -223,7 +242,9 @@ def plan_test(options: TestOptions, cfg: Config, machine: Machine) -> TestPlan:
     exported = is_exported(files[0])
     ensemble = bool(declared_members(cfg)) or len(members) > 1
     precision = _precision(options.amp, machine)
-    notes = list(remark_on_precision(options.amp, precision))
+    notes = [*remark_on_precision(options.amp, precision), *remark_on_names(options.checkpoints)]
+    if len(options.checkpoints) == 1:
+        notes += remark_on_preprocessing(options.checkpoints[0], cfg)
     if exported:
         classes = data.classes if data else None
         contract = check_contract(files[0], cfg, len(classes) if classes else num_classes_of(cfg), classes)

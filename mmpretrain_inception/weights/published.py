@@ -48,6 +48,11 @@ def published_names() -> tuple[str, ...]:
     return tuple(metafile.published())
 
 
+def nearest(name: str) -> str | None:
+    """Return the name of published weights that a mistyped one most probably means; None if no one is near."""
+    return next(iter(get_close_matches(name.lower(), published_names(), n=1)), None)
+
+
 def find(name: str) -> PublishedWeights:
     """Return published weights by their name.
 
@@ -59,10 +64,9 @@ def find(name: str) -> PublishedWeights:
     """
     model = metafile.published().get(name)
     if model is None:
-        names = published_names()
-        near = get_close_matches(name.lower(), names, n=1)
-        hint = f'; did you mean {near[0]}?' if near else ''
-        raise InputError(f'{name}: expected the name of published weights, which are {", ".join(names)}{hint}')
+        near = nearest(name)
+        hint = f'; did you mean {near}?' if near else ''
+        raise InputError(f'{name}: expected a file, an address or one of {", ".join(published_names())}{hint}')
     return PublishedWeights(
         name=name,
         address=model['Weights'],

@@ -46,9 +46,9 @@ def test_nothing_else_knows_an_address():
 @pytest.mark.parametrize(
     ('name', 'message'),
     [
-        ('torchvison', r'torchvison: expected the name of .* keras; did you mean torchvision\?$'),
+        ('torchvison', r'torchvison: expected a file, an address or one of .* keras; did you mean torchvision\?$'),
         ('TIMM-TF', r'did you mean timm-tf\?$'),
-        ('x', r'x: expected the name of published weights, which are mmpretrain, .*, keras$'),
+        ('x', r'x: expected a file, an address or one of mmpretrain, .*, keras$'),
     ],
 )
 def test_another_name_is_refused_with_the_nearest(name, message):

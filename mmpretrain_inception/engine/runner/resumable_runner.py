@@ -22,6 +22,7 @@ from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.registry import HOOKS, LOOPS, RUNNERS, resolve
 from mmpretrain_inception.utils.modules import unwrap
 from mmpretrain_inception.weights import open_weights
+from mmpretrain_inception.weights.metafile import is_published
 from mmpretrain_inception.workarounds import overwrites_the_epoch
 
 # What takes the place of exactly these classes, however a config spells them.
@@ -111,10 +112,12 @@ class _Resumable(Runner if TYPE_CHECKING else object):  # type: ignore[misc]
     def load_or_resume(self) -> None:
         """Load or resume; without a file to resume from, from the newest one in the work directory that is whole.
 
+        A run that started from published weights cannot be resumed from them, whatever ``load_from`` still says.
+
         Raises:
             InputError: If the work directory holds no checkpoint, or only damaged ones.
         """
-        if self._resume and self._load_from is None and not self._has_loaded:
+        if self._resume and not self._has_loaded and (not self._load_from or is_published(self._load_from)):
             self._load_from: str | None = self._newest_checkpoint()
         super().load_or_resume()
 

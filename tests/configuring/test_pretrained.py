@@ -1,0 +1,189 @@
+"""What training starts from, and what is tested, by name."""
+
+import hashlib
+import shutil
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+from support import CONFIGS
+
+from mmpretrain_inception.configuring import pretrained
+from mmpretrain_inception.configuring.configure import configure
+from mmpretrain_inception.configuring.options import ExportOptions, TestOptions, TrainOptions
+from mmpretrain_inception.configuring.pretrained import preprocessing_of
+from mmpretrain_inception.errors import InputError, UsageError
+from mmpretrain_inception.weights import published
+
+FOLDER = str(CONFIGS / 'inception-v3_1xb32_folder.py')
+DIGITS = str(CONFIGS / 'inception-v3_1xb64_digits-75px.py')
+TORCHVISION = published.find('torchvision').address
+MINUS_1_TO_1 = dict(mean=[127.5] * 3, std=[127.5] * 3)
+IMAGENET = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375])
+
+
+@pytest.fixture
+def fetched(monkeypatch):
+    """What would have been downloaded."""
+    addresses = []
+    monkeypatch.setattr(pretrained, 'fetch', addresses.append)
+    return addresses
+
+
+@pytest.fixture
+def train(fetched, image_folder, tmp_path, monkeypatch):
+    """Configure a training run in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+
+    def configured(config=FOLDER, **options):
+        data = str(image_folder) if config == FOLDER else None
+        return configure(TrainOptions(config, data=data, work_dir=str(tmp_path / 'work'), **options))
+
+    return configured
+
+
+def preprocessing(cfg):
+    return dict(mean=list(cfg.data_preprocessor.mean), std=list(cfg.data_preprocessor.std))
+
+
+def test_own_images_are_trained_from_torchvisions_weights(train, fetched):
+    cfg, notes = train()
+    assert cfg.load_from == TORCHVISION
+    assert fetched == [TORCHVISION]
+    assert preprocessing(cfg) == MINUS_1_TO_1
+    assert notes == ()
+
+
+@pytest.mark.parametrize(
+    ('config', 'name', 'expected', 'count_include_pad'),
+    [
+        (FOLDER, 'torchvision', MINUS_1_TO_1, True),
+        (FOLDER, 'timm-gluon', IMAGENET, True),
+        (FOLDER, 'mmpretrain', IMAGENET, True),
+        (FOLDER, 'keras', MINUS_1_TO_1, False),
+        (DIGITS, 'timm-tf', MINUS_1_TO_1, True),
+    ],
+)
+def test_a_name_brings_its_address_and_its_publishers_preprocessing(
+    train, fetched, config, name, expected, count_include_pad
+):
+    changed = name not in ('torchvision',)
+    cfg, notes = train(config, weights=name)
+    assert cfg.load_from == published.find(name).address
+    assert fetched == [cfg.load_from]
+    assert preprocessing(cfg) == expected
+    assert cfg.model.backbone.get('count_include_pad', True) == count_include_pad
+    assert [note for note in notes if name in note] == (
+        [f'--weights {name}: images are prepared as for its publisher, and not as in {config}'] if changed else []
+    )
+
+
+@pytest.mark.parametrize('written', ['own.pth', './torchvision'])
+def test_a_file_is_taken_as_it_is(train, fetched, tmp_path, written):
+    (tmp_path / written).touch()
+    cfg, _ = train(weights=written)
+    assert cfg.load_from == str(tmp_path / Path(written).name)
+    assert preprocessing(cfg) == MINUS_1_TO_1
+    assert fetched == []
+
+
+def test_an_address_is_downloaded_before_anything_is_built(train, fetched):
+    assert train(weights='http://x/y.pth').cfg.load_from == 'http://x/y.pth'
+    assert fetched == ['http://x/y.pth']
+
+
+def test_none_trains_from_scratch(train, fetched):
+    cfg, notes = train(weights='none')
+    assert cfg.load_from is None
+    assert fetched == []
+    assert notes == ()
+
+
+@pytest.mark.parametrize(
+    ('weights', 'cfg_options', 'error', 'message'),
+    [
+        (
+            'torchvision',
+            {'load_from': 'x.pth'},
+            UsageError,
+            'both say what training starts from; leave one of them out',
+        ),
+        ('none', {'load_from': 'x.pth'}, UsageError, 'both say what training starts from'),
+        ('torchvison', {}, InputError, r'did you mean torchvision\?'),
+        (None, {'load_from': 'torchvison'}, InputError, r'did you mean torchvision\?'),
+        ('absent.pth', {}, InputError, '--weights absent.pth: expected a file, address, none or mmpretrain, '),
+        ('.', {}, InputError, r'--weights \.: expected a file, address, none or'),
+    ],
+)
+def test_what_is_no_weights_is_refused(train, weights, cfg_options, error, message):
+    with pytest.raises(error, match=message) as raised:
+        train(weights=weights, cfg_options=cfg_options)
+    assert len(str(raised.value).splitlines()) <= 2
+
+
+def test_a_name_wins_over_a_file_of_that_name_and_says_so(train, tmp_path):
+    (tmp_path / 'torchvision').touch()
+    cfg, notes = train()
+    assert cfg.load_from == TORCHVISION
+    assert notes == ('torchvision is the name of published weights; for the file of that name write ./torchvision',)
+
+
+def test_a_setting_of_the_user_wins_over_that_of_the_publisher(train):
+    cfg, notes = train(weights='timm-gluon', cfg_options={'data_preprocessor.mean': [1.0, 2.0, 3.0]})
+    assert preprocessing(cfg) == dict(mean=[1.0, 2.0, 3.0], std=IMAGENET['std'])
+    assert 'data_preprocessor.mean=[1.0, 2.0, 3.0] (--cfg-options) is used instead of --weights' in notes
+
+
+def test_a_resumed_run_downloads_nothing(train, fetched, tmp_path):
+    (tmp_path / 'epoch_1.pth').touch()
+    with pytest.raises(InputError, match='is empty'):
+        train(weights='torchvision', resume=str(tmp_path / 'epoch_1.pth'))
+    cfg, notes = train(DIGITS, weights='timm-gluon', resume=str(tmp_path / 'epoch_1.pth'))
+    assert fetched == []
+    assert cfg.load_from == str(tmp_path / 'epoch_1.pth')
+    assert preprocessing(cfg) == IMAGENET
+    assert notes[0] == ('--resume continues with the weights of the earlier run; --weights timm-gluon is not used')
+
+
+@pytest.mark.parametrize(
+    ('config', 'name', 'remarks'),
+    [
+        ('inception-v3_torchvision_in1k.py', 'torchvision', 0),
+        ('inception-v3_timm-tf-tfeval_in1k.py', 'timm-tf', 1),
+        ('inception-v3_8xb32_in1k.py', 'torchvision', 1),
+        ('inception-v3_keras_in1k.py', 'keras', 0),
+    ],
+)
+def test_a_name_is_tested_and_exported_from_its_address(tmp_path, monkeypatch, config, name, remarks):
+    monkeypatch.chdir(tmp_path)
+    options = TestOptions(str(CONFIGS / config), checkpoints=(name,))
+    cfg, notes = configure(options)
+    assert cfg.load_from == published.find(name).address
+    told = [note for note in notes if note.startswith(f'{name}: its publisher has ')]
+    assert len(told) == remarks
+    options = ExportOptions(str(CONFIGS / config), checkpoint=name, to='onnx', out='m.onnx')
+    assert [note for note in configure(options).notes if note in told] == told
+
+
+def test_images_of_one_band_keep_their_statistics():
+    cfg = Config.fromfile(FOLDER)
+    cfg.model.backbone.in_channels = 1
+    cfg.data_preprocessor = dict(mean=[7.0], std=[9.0])
+    assert preprocessing_of(published.find('timm-gluon'), cfg) == {}
+
+
+def test_a_downloaded_file_starts_training_like_a_local_one(train, tmp_path, monkeypatch, published_at):
+    """Through the road of the real thing: a table, a server that is a cache, and a checksum."""
+    import torch
+
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path / 'hub'))
+    kept = tmp_path / 'hub/checkpoints'
+    kept.mkdir(parents=True)
+    torch.save({'a': torch.ones(3)}, tmp_path / 'file.pth')
+    digits = hashlib.sha256((tmp_path / 'file.pth').read_bytes()).hexdigest()
+    address = f'http://127.0.0.1:1/w-{digits[:8]}.pth'
+    shutil.copy(tmp_path / 'file.pth', kept / f'w-{digits[:8]}.pth')
+    published_at(address, f'sha256:{digits}')
+    assert train().cfg.load_from == address
