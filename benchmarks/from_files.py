@@ -38,8 +38,8 @@ CONFIG = Path(__file__).parents[1] / 'configs/inception_v3/inception-v3_1xb32_fo
 BATCH_SIZE = 32
 CLASSES = ('first', 'second')
 SIZE = 299
-# As in configs/_base_/models/inception-v3.py.
-STATISTICS = dict(mean=(123.675, 116.28, 103.53), std=(58.395, 57.12, 57.375), channel_order='RGB')
+# As in the config.
+STATISTICS = dict(mean=(127.5, 127.5, 127.5), std=(127.5, 127.5, 127.5), channel_order='RGB')
 
 
 def write_images(folder: Path, count: int) -> None:

@@ -1,4 +1,5 @@
 import io
+from pathlib import Path
 from types import SimpleNamespace
 
 import emulated_gpu
@@ -13,6 +14,8 @@ from support import CONFIGS
 import mmpretrain_inception
 from mmpretrain_inception.datasets import LoadImage, load_image
 from mmpretrain_inception.errors import BrokenImageError
+from mmpretrain_inception.weights.files import opener
+from mmpretrain_inception.weights.published import find
 
 NAME = 'inception-v3_8xb32_in1k'
 
@@ -59,6 +62,16 @@ def test_an_image_is_classified_from_its_file_as_from_its_pixels(pretrained, tmp
     model = get_model(NAME, pretrained=file)
     scores = [inference_model(model, image)['pred_scores'] for image in (path, load_image(path))]
     np.testing.assert_array_equal(*scores)
+
+
+def test_pretrained_weights_are_those_of_the_table(pretrained, monkeypatch):
+    """mmpretrain takes the address from our model index; the file comes by our road."""
+    _, file = pretrained
+    asked = []
+    monkeypatch.setattr(opener, 'download', lambda address, check: asked.append(address) or Path(file))
+    model = get_model('inception-v3_timm-tf_in1k', pretrained=True)
+    assert asked == [find('timm-tf').address]
+    assert torch.equal(model.head.fc.bias, get_model(NAME, pretrained=file).head.fc.bias)
 
 
 def test_the_model_of_mmpretrain_still_loads_its_own_names(tmp_path):

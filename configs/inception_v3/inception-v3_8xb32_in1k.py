@@ -1,6 +1,6 @@
 # Inception V3 on ImageNet-1k: mmpretrain's published row, 8 GPUs x 32 images.
 #
-#   bash tools/dist_test.sh configs/inception_v3/inception-v3_8xb32_in1k.py CHECKPOINT 8
+#   bash tools/dist_test.sh configs/inception_v3/inception-v3_8xb32_in1k.py mmpretrain 8
 #   bash tools/dist_train.sh configs/inception_v3/inception-v3_8xb32_in1k.py 8
 #
 # Expected in testing: top-1 77.57, top-5 93.58 with mmpretrain's checkpoint (mmpretrain's metafile; not measured here).

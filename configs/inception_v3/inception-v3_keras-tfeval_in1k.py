@@ -1,8 +1,7 @@
 # Keras's Inception V3 on ImageNet-1k, tested as in TensorFlow's slim: average pools do not count padded zeros, and the
 # center 0.875 of an image is resized to 299 x 299 with TensorFlow 1's bilinear interpolation.
 #
-#   python tools/test.py configs/inception_v3/inception-v3_keras-tfeval_in1k.py \
-#       inception_v3_weights_tf_dim_ordering_tf_kernels.h5
+#   python tools/test.py configs/inception_v3/inception-v3_keras-tfeval_in1k.py keras
 #
 # Expected: not known for this crop and resize. Keras states top-1 77.898, top-5 93.720 for a single center crop, but
 # not how it resized (keras-applications' README; not measured here).

@@ -1,7 +1,6 @@
 # Keras's Inception V3 on ImageNet-1k, with Keras's padding and preprocessing.
 #
-#   python tools/test.py configs/inception_v3/inception-v3_keras_in1k.py \
-#       inception_v3_weights_tf_dim_ordering_tf_kernels.h5
+#   python tools/test.py configs/inception_v3/inception-v3_keras_in1k.py keras
 #
 # Expected: top-1 77.898, top-5 93.720 (keras-applications' README; not measured here).
 #

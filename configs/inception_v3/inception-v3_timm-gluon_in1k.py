@@ -1,6 +1,6 @@
 # timm's inception_v3.gluon_in1k on ImageNet-1k (GluonCV's weights), with timm's preprocessing.
 #
-#   python tools/test.py configs/inception_v3/inception-v3_timm-gluon_in1k.py model.safetensors
+#   python tools/test.py configs/inception_v3/inception-v3_timm-gluon_in1k.py timm-gluon
 #
 # Expected: top-1 78.806, top-5 94.372 (timm's results-imagenet.csv; not measured here).
 #

@@ -1,7 +1,7 @@
 # timm's inception_v3.tf_adv_in1k on ImageNet-1k, tested as in TensorFlow's slim: average pools do not count padded
 # zeros, and the center 0.875 of an image is resized to 299 x 299 with TensorFlow 1's bilinear interpolation.
 #
-#   python tools/test.py configs/inception_v3/inception-v3_timm-tf-adv-tfeval_in1k.py model.safetensors
+#   python tools/test.py configs/inception_v3/inception-v3_timm-tf-adv-tfeval_in1k.py timm-tf-adv
 #
 # Expected: not known; there is no published result for this preprocessing, and it was not measured here.
 _base_ = [

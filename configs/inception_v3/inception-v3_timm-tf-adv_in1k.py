@@ -1,7 +1,7 @@
 # timm's inception_v3.tf_adv_in1k on ImageNet-1k (TensorFlow slim's adversarially trained weights of 2017-08-18), with
 # timm's preprocessing.
 #
-#   python tools/test.py configs/inception_v3/inception-v3_timm-tf-adv_in1k.py model.safetensors
+#   python tools/test.py configs/inception_v3/inception-v3_timm-tf-adv_in1k.py timm-tf-adv
 #
 # Expected: top-1 77.598, top-5 93.726 (timm's results-imagenet.csv; not measured here).
 #

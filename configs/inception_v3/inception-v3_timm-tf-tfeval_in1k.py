@@ -1,7 +1,7 @@
 # timm's inception_v3.tf_in1k on ImageNet-1k, tested as in TensorFlow's slim: average pools do not count padded zeros,
 # and the center 0.875 of an image is resized to 299 x 299 with TensorFlow 1's bilinear interpolation.
 #
-#   python tools/test.py configs/inception_v3/inception-v3_timm-tf-tfeval_in1k.py model.safetensors
+#   python tools/test.py configs/inception_v3/inception-v3_timm-tf-tfeval_in1k.py timm-tf
 #
 # Expected: top-1 78.0, top-5 93.9 (slim's README for inception_v3_2016_08_28, which timm converted; not measured here).
 _base_ = [

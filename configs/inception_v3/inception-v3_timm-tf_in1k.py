@@ -1,7 +1,7 @@
 # timm's inception_v3.tf_in1k on ImageNet-1k (TensorFlow slim's weights of 2016-08-28), with timm's
 # preprocessing.
 #
-#   python tools/test.py configs/inception_v3/inception-v3_timm-tf_in1k.py model.safetensors
+#   python tools/test.py configs/inception_v3/inception-v3_timm-tf_in1k.py timm-tf
 #
 # Expected: top-1 77.866, top-5 93.644 (timm's results-imagenet.csv; not measured here).
 #

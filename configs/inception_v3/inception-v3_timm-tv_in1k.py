@@ -1,6 +1,6 @@
 # timm's inception_v3.tv_in1k on ImageNet-1k (torchvision's weights), with timm's preprocessing.
 #
-#   python tools/test.py configs/inception_v3/inception-v3_timm-tv_in1k.py model.safetensors
+#   python tools/test.py configs/inception_v3/inception-v3_timm-tv_in1k.py timm-tv
 #
 # Expected: top-1 77.472, top-5 93.468 (timm's results-imagenet.csv; not measured here).
 #

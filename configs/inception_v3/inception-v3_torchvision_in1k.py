@@ -1,6 +1,6 @@
 # torchvision's Inception V3 on ImageNet-1k, with torchvision's preprocessing and padding.
 #
-#   python tools/test.py configs/inception_v3/inception-v3_torchvision_in1k.py inception_v3_google-0cc3c7bd.pth
+#   python tools/test.py configs/inception_v3/inception-v3_torchvision_in1k.py torchvision
 #
 # Expected: top-1 77.294, top-5 93.450 (torchvision 0.29.1, Inception_V3_Weights.IMAGENET1K_V1; not measured here).
 #

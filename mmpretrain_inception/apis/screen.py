@@ -19,6 +19,7 @@ from mmpretrain_inception.configuring.datasets import innermost_datasets
 from mmpretrain_inception.configuring.plan import RunPlan, TestPlan
 from mmpretrain_inception.datasets.image_kinds import count_kinds
 from mmpretrain_inception.utils.wording import counted, list_some, printable
+from mmpretrain_inception.weights.metafile import described
 
 # Width of the first column.
 _NAME = 9
@@ -42,7 +43,7 @@ def training_screen(runner: Runner, plan: RunPlan) -> list[str]:
 def test_screen(runner: Runner, plan: TestPlan) -> list[str]:
     """Return what is about to be tested: data, weights, and how they are computed."""
     dataset = runner.test_dataloader.dataset
-    files = [nearest(member.checkpoint) for member in plan.members]
+    files = [described(nearest(member.checkpoint)) for member in plan.members]
     how = [_size(runner, 'test'), plan.precision, _device(runner)]
     return _columns(
         ('data', f'{counted(len(dataset), "image")} to test on{_classes(dataset)}'),
@@ -111,7 +112,7 @@ def _weights(runner: Runner) -> str:
     if runner._resume:
         return f'{nearest(str(file))}, which this run continues'
     if file:
-        return nearest(str(file))
+        return described(nearest(str(file)))
     declared = next(_declared(runner.cfg.get('model')), None)
     return nearest(declared) if declared else 'none: training from scratch'
 

@@ -38,6 +38,12 @@ def name_of(address: str) -> str:
     return next((name for name, model in published().items() if model['Weights'] == address), '')
 
 
+def described(source: str) -> str:
+    """Return an address with the name of the weights there, for messages; anything else as it is."""
+    name = name_of(source)
+    return f'{name} ({source})' if name else source
+
+
 def is_published(source: str) -> bool:
     """Return whether something is the name or the address of published weights."""
     return name_of(address_of(source)) != ''

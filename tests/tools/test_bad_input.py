@@ -51,7 +51,7 @@ def test_a_data_folder_that_is_empty(tool, tmp_path):
 def test_a_data_folder_without_images(tool, tmp_path):
     for name in ('train/ant', 'train/bee', 'val/ant'):
         (tmp_path / 'bare' / name).mkdir(parents=True)
-    assert_refused(tool('train.py', FOLDER, '--data', 'bare'), 1, 'bare/train', 'found none')
+    assert_refused(tool('train.py', FOLDER, '--data', 'bare', '--weights', 'none'), 1, 'bare/train', 'found none')
 
 
 def test_a_data_folder_with_one_class(tool, image_folder):
@@ -62,7 +62,8 @@ def test_a_data_folder_with_one_class(tool, image_folder):
 
 def test_a_class_in_val_that_train_lacks(tool, image_folder):
     shutil.rmtree(image_folder / 'train' / 'bee')
-    assert_refused(tool('train.py', FOLDER, '--data', image_folder), 1, 'images/val', 'ant, cat', 'also holds bee')
+    result = tool('train.py', FOLDER, '--data', image_folder, '--weights', 'none')
+    assert_refused(result, 1, 'images/val', 'ant, cat', 'also holds bee')
 
 
 def test_fewer_classes_in_the_model_than_labels(tool):

@@ -133,7 +133,7 @@ def test_own_images_train_with_their_classes_and_test(tool, tmp_path, image_fold
         *('train_dataloader.dataset.pipeline.1.scale=75', 'val_dataloader.dataset.pipeline.2.crop_size=80'),
         'test_dataloader.dataset.pipeline.2.crop_size=80',
     )
-    result = tool('train.py', config, '--data', image_folder, '--work-dir', 'work', *small)
+    result = tool('train.py', config, '--data', image_folder, '--weights', 'none', '--work-dir', 'work', *small)
     assert result.returncode == 0, result.stderr
     assert result.stdout.count('top-5 accuracy needs more than 3 classes') == 1
     assert re.search(r'^epoch 1/1 .* top3 100 .* best$', result.stdout, re.MULTILINE)
@@ -154,7 +154,7 @@ def test_fine_tuning_takes_a_checkpoint_with_other_classes(trained, tool, image_
     pretrained = torch.load(folder / 'work/epoch_2.pth', weights_only=True)['state_dict']
     result = tool(
         *('train.py', CONFIGS / 'inception-v3_1xb32_folder.py', '--data', image_folder, '--work-dir', 'work'),
-        *('--cfg-options', f'load_from={folder / "work/epoch_2.pth"}', 'train_cfg.max_epochs=1'),
+        *('--weights', folder / 'work/epoch_2.pth', '--cfg-options', 'train_cfg.max_epochs=1'),
         *('model.backbone.frozen_stages=2', 'model.backbone.norm_eval=True', 'train_dataloader.batch_size=24'),
         *('train_dataloader.dataset.pipeline.1.scale=75', '--no-validate'),
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -28,7 +27,7 @@ from mmpretrain_inception.weights.files.transfer import (
     verify,
     watch,
 )
-from mmpretrain_inception.weights.metafile import checksum_of, name_of
+from mmpretrain_inception.weights.metafile import checksum_of, described
 
 # As in torch.hub and OpenMMLab's model zoo: the first digits of the sha256, before the suffix.
 _HASH = re.compile(r'-([a-f0-9]{8,64})\.')
@@ -64,8 +63,7 @@ def download(address: str, check: Callable[[Path], object]) -> Path:
         InputError: If the download fails, stalls, is incomplete or too large, has another checksum, or does not contain
             weights. Nothing of it is kept.
     """
-    name, checksum = name_of(address), checksum_of(address)
-    origin = f'{name} ({address})' if name else address
+    origin, checksum = described(address), checksum_of(address)
     if is_on_hub(address):
         return download_from_hub(address, origin, checksum, check)
     try:
@@ -121,7 +119,7 @@ def _fetch_patiently(address: str, path: Path) -> None:
             # A thread that was given up may still hold the file of an earlier attempt.
             path.unlink(missing_ok=True)
             with path.open('wb') as file:
-                watch(lambda meter: _fetch(address, _Counted(file, meter)))
+                watch(lambda meter: _fetch(address, file, meter), Path(urlparse(address).path).name)
             return
         except StalledError as error:
             if attempt == ATTEMPTS:
@@ -133,21 +131,21 @@ class _Counted:
     """A file that counts what is written."""
 
     def __init__(self, file: BinaryIO, meter: Meter) -> None:
-        self.file, self.meter = file, meter
+        self._file, self._meter = file, meter
 
     def write(self, block: bytes) -> None:
-        self.meter.add(len(block))
-        self.file.write(block)
+        self._meter.add(len(block))
+        self._file.write(block)
 
     def flush(self) -> None:
         """Do nothing: pooch flushes after each block."""
 
 
-def _fetch(address: str, file: _Counted) -> None:
+def _fetch(address: str, file: BinaryIO, meter: Meter) -> None:
     """Write the answer of a server to a file."""
-    get = HTTPDownloader(progressbar=sys.stderr.isatty(), chunk_size=_BLOCK, timeout=TIMEOUT)
+    get = HTTPDownloader(progressbar=meter, chunk_size=_BLOCK, timeout=TIMEOUT)
     try:
-        get(address, file, None)
+        get(address, _Counted(file, meter), None)
     except requests.HTTPError as error:
         answer = error.response
         assert answer is not None

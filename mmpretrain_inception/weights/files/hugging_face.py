@@ -71,7 +71,8 @@ def _download(named: dict[str, Any], origin: str) -> Path:
             if kept is not None:
                 return kept
             announce(origin, Path(constants.HF_HUB_CACHE))
-            return Path(watch(lambda meter: hf_hub_download(**named, tqdm_class=_bar(meter)), _PERIOD))
+            title = named['repo_id'].rpartition('/')[2]
+            return Path(watch(lambda meter: hf_hub_download(**named, tqdm_class=_bar(meter)), title, _PERIOD))
     except TransferError:
         raise
     except PermissionError as error:
@@ -83,11 +84,14 @@ def _download(named: dict[str, Any], origin: str) -> Path:
 
 def _bar(meter: Meter) -> type[Any]:
     class Counting(tqdm):
-        """The library's progress bar, which also counts."""
+        """Takes the place of the library's progress bar, and shows nothing."""
 
-        def update(self, n: float | None = 1) -> Any:
+        def __init__(self, *arguments: Any, **settings: Any) -> None:
+            super().__init__(*arguments, **{**settings, 'disable': True})
+            meter.total = settings.get('total')
+
+        def update(self, n: float | None = 1) -> None:
             meter.add(int(n or 0))
-            return super().update(n)
 
     return Counting
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, wait
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TypeVar
 import pooch
 
 from mmpretrain_inception.errors import InputError
+from mmpretrain_inception.utils.progress import REDRAW, progress
 
 # Published files of Inception V3 have 110 MB, training checkpoints 0.5 GB.
 MAX_BYTES = 2**31
@@ -30,11 +32,16 @@ class StalledError(TransferError):
 
 
 class Meter:
-    """Counts the bytes of a download, and ends it."""
+    """Counts the bytes of a download, and ends it.
+
+    pooch takes it for a progress bar, and so tells it the total. What pooch counts, in whole blocks, it ignores.
+    """
 
     def __init__(self) -> None:
         self.received = 0
         self.given_up = False
+        # Bytes that the server announces; None if it does not.
+        self.total: float | None = None
 
     def add(self, count: int) -> None:
         """Count bytes that were received.
@@ -48,14 +55,20 @@ class Meter:
         if self.received > MAX_BYTES:
             raise TransferError(f'expected at most {MAX_BYTES:,} bytes, got more')
 
+    def ignore(self, count: float = 0) -> None:
+        """Do nothing."""
 
-def watch(transfer: Callable[[Meter], Result], period: float | None = None) -> Result:
-    """Do a download in a thread, and give it up if too little arrives.
+    update = reset = close = ignore
+
+
+def watch(transfer: Callable[[Meter], Result], title: str, period: float | None = None) -> Result:
+    """Do a download in a thread with a progress bar in this one, and give it up if too little arrives.
 
     A server that sends a byte now and then, even in the headers, never triggers the time-out of a socket.
 
     Args:
         transfer: The download, which counts what arrives.
+        title: What stands before the bar.
         period: Seconds in which ``MIN_BYTES`` have to arrive. Defaults to ``PERIOD``.
 
     Raises:
@@ -65,13 +78,18 @@ def watch(transfer: Callable[[Meter], Result], period: float | None = None) -> R
     meter, period = Meter(), PERIOD if period is None else period
     outcome: Future[Result] = Future()
     Thread(target=_settle, args=(outcome, transfer, meter), daemon=True).start()
-    while True:
-        before = meter.received
-        if wait([outcome], timeout=period).done:
-            return outcome.result()
-        if meter.received - before < MIN_BYTES:
-            meter.given_up = True
-            raise StalledError(f'the server sent less than {MIN_BYTES:,} bytes in {period:g} seconds')
+    before, until = 0, time.monotonic() + period
+    with progress(title, unit='byte') as bar:
+        while not wait([outcome], timeout=min(REDRAW, period)).done:
+            bar.describe(title, meter.total or None)
+            bar.advance(meter.received - bar.done)
+            if meter.received - before >= MIN_BYTES:
+                before, until = meter.received, time.monotonic() + period
+            elif time.monotonic() > until:
+                meter.given_up = True
+                raise StalledError(f'the server sent less than {MIN_BYTES:,} bytes in {period:g} seconds')
+        bar.advance(meter.received - bar.done)
+        return outcome.result()
 
 
 def _settle(outcome: Future[Result], transfer: Callable[[Meter], Result], meter: Meter) -> None:
