@@ -37,7 +37,9 @@ def train(fetched, image_folder, tmp_path, monkeypatch):
 
     def configured(config=FOLDER, **options):
         data = str(image_folder) if config == FOLDER else None
-        return configure(TrainOptions(config, data=data, work_dir=str(tmp_path / 'work'), **options))
+        configured = configure(TrainOptions(config, data=data, work_dir=str(tmp_path / 'work'), **options))
+        # Without what is said of the data.
+        return configured._replace(notes=tuple(note for note in configured.notes if not note.startswith('data: ')))
 
     return configured
 
@@ -47,7 +49,7 @@ def preprocessing(cfg):
 
 
 def test_own_images_are_trained_from_torchvisions_weights(train, fetched):
-    cfg, notes = train()
+    cfg, notes, _ = train()
     assert cfg.load_from == TORCHVISION
     assert fetched == [TORCHVISION]
     assert preprocessing(cfg) == MINUS_1_TO_1
@@ -68,7 +70,7 @@ def test_a_name_brings_its_address_and_its_publishers_preprocessing(
     train, fetched, config, name, expected, count_include_pad
 ):
     changed = name not in ('torchvision',)
-    cfg, notes = train(config, weights=name)
+    cfg, notes, _ = train(config, weights=name)
     assert cfg.load_from == published.find(name).address
     assert fetched == [cfg.load_from]
     assert preprocessing(cfg) == expected
@@ -81,7 +83,7 @@ def test_a_name_brings_its_address_and_its_publishers_preprocessing(
 @pytest.mark.parametrize('written', ['own.pth', './torchvision'])
 def test_a_file_is_taken_as_it_is(train, fetched, tmp_path, written):
     (tmp_path / written).touch()
-    cfg, _ = train(weights=written)
+    cfg, _, _ = train(weights=written)
     assert cfg.load_from == str(tmp_path / Path(written).name)
     assert preprocessing(cfg) == MINUS_1_TO_1
     assert fetched == []
@@ -93,7 +95,7 @@ def test_an_address_is_downloaded_before_anything_is_built(train, fetched):
 
 
 def test_none_trains_from_scratch(train, fetched):
-    cfg, notes = train(weights='none')
+    cfg, notes, _ = train(weights='none')
     assert cfg.load_from is None
     assert fetched == []
     assert notes == ()
@@ -123,13 +125,13 @@ def test_what_is_no_weights_is_refused(train, weights, cfg_options, error, messa
 
 def test_a_name_wins_over_a_file_of_that_name_and_says_so(train, tmp_path):
     (tmp_path / 'torchvision').touch()
-    cfg, notes = train()
+    cfg, notes, _ = train()
     assert cfg.load_from == TORCHVISION
     assert notes == ('torchvision is the name of published weights; for the file of that name write ./torchvision',)
 
 
 def test_a_setting_of_the_user_wins_over_that_of_the_publisher(train):
-    cfg, notes = train(weights='timm-gluon', cfg_options={'data_preprocessor.mean': [1.0, 2.0, 3.0]})
+    cfg, notes, _ = train(weights='timm-gluon', cfg_options={'data_preprocessor.mean': [1.0, 2.0, 3.0]})
     assert preprocessing(cfg) == dict(mean=[1.0, 2.0, 3.0], std=IMAGENET['std'])
     assert 'data_preprocessor.mean=[1.0, 2.0, 3.0] (--cfg-options) is used instead of --weights' in notes
 
@@ -138,7 +140,7 @@ def test_a_resumed_run_downloads_nothing(train, fetched, tmp_path):
     (tmp_path / 'epoch_1.pth').touch()
     with pytest.raises(InputError, match='is empty'):
         train(weights='torchvision', resume=str(tmp_path / 'epoch_1.pth'))
-    cfg, notes = train(DIGITS, weights='timm-gluon', resume=str(tmp_path / 'epoch_1.pth'))
+    cfg, notes, _ = train(DIGITS, weights='timm-gluon', resume=str(tmp_path / 'epoch_1.pth'))
     assert fetched == []
     assert cfg.load_from == str(tmp_path / 'epoch_1.pth')
     assert preprocessing(cfg) == IMAGENET
@@ -157,7 +159,7 @@ def test_a_resumed_run_downloads_nothing(train, fetched, tmp_path):
 def test_a_name_is_tested_and_exported_from_its_address(tmp_path, monkeypatch, config, name, remarks):
     monkeypatch.chdir(tmp_path)
     options = TestOptions(str(CONFIGS / config), checkpoints=(name,))
-    cfg, notes = configure(options)
+    cfg, notes, _ = configure(options)
     assert cfg.load_from == published.find(name).address
     told = [note for note in notes if note.startswith(f'{name}: its publisher has ')]
     assert len(told) == remarks
