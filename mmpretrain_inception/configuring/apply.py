@@ -15,6 +15,7 @@ from mmpretrain_inception.configuring.config_file import get_at, overlap, set_at
 from mmpretrain_inception.configuring.datasets import innermost_datasets
 from mmpretrain_inception.configuring.ensemble import model_key
 from mmpretrain_inception.configuring.plan import BF16, FP32, Plan, RunPlan, TestPlan, TrainPlan
+from mmpretrain_inception.configuring.several_labels import head_for_several_labels, settings_for_several_labels
 from mmpretrain_inception.errors import UsageError
 from mmpretrain_inception.registry import HOOKS, STRATEGIES, is_kind, resolve
 from mmpretrain_inception.workarounds import passes_a_gpu_to_ddp
@@ -109,6 +110,9 @@ def _data_settings(plan: Plan, cfg: Config) -> Iterator[Setting]:
             # Two datasets of different shares would overlap.
             yield Setting(f'{dataset}.{key}', value, option, needed=key == 'val_share')
         yield Setting(f'{dataset}.classes', list(data.classes))
+    if data.facts.several_labels:
+        for key, value in settings_for_several_labels(cfg, len(data.classes)):
+            yield Setting(key, value, '--data with several labels an image', needed=key == 'model.head')
     for key in _class_counts(cfg):
         yield Setting(key, len(data.classes), f'--data with {len(data.classes)} classes', needed=True)
 
@@ -217,6 +221,9 @@ def _use_weights(cfg: Config, plan: TestPlan) -> None:
     place = get_at(cfg, parent) if parent else cfg
     place[last] = ConfigDict(model)
     if plan.data is not None:
+        for position in range(len(plan.members) if plan.ensemble and plan.data.facts.several_labels else 0):
+            head = f'{key}.members.{position}.model.head'
+            set_at(cfg, head, dict(_delete_=True, **head_for_several_labels(get_at(cfg, head), len(plan.data.classes))))
         for count in _class_counts(cfg):
             set_at(cfg, count, len(plan.data.classes))
 
