@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,7 @@ from mmengine.optim import AmpOptimWrapper
 from mmengine.runner import IterBasedTrainLoop, Runner
 
 from mmpretrain_inception.apis.commands import command, nearest
-from mmpretrain_inception.configuring.config_file import get_at
-from mmpretrain_inception.configuring.datasets import innermost_datasets
+from mmpretrain_inception.configuring.image_size import image_size
 from mmpretrain_inception.configuring.plan import RunPlan, TestPlan
 from mmpretrain_inception.datasets.image_kinds import count_kinds
 from mmpretrain_inception.utils.wording import counted, list_some, printable
@@ -69,8 +68,7 @@ def training_result(runner: Runner) -> list[str]:
     models = [file for file in files if os.path.exists(file)]
     lines = [('best', ', '.join(scores))] if scores else []
     if models:
-        config = Path(runner.work_dir, Path(runner.cfg.filename or 'config.py').name)
-        lines += [('model', nearest(models[0])), ('next', command('test', str(config), models[0]))]
+        lines += [('model', nearest(models[0])), ('next', command('test', models[0]))]
     return _columns(*lines)
 
 
@@ -150,15 +148,8 @@ def _batch(loader: Any, accumulated: int) -> str:
 
 
 def _size(runner: Runner, phase: str) -> str:
-    """Return the size of the images that a pipeline makes, as its last step that has one says it."""
-    for dataset in innermost_datasets(runner.cfg, phase)[:1]:
-        for step in reversed(get_at(runner.cfg, f'{dataset}.pipeline') or ()):
-            size = step.get('crop_size') or step.get('scale')
-            if isinstance(size, int):
-                return f'{size} x {size} px'
-            if isinstance(size, Sequence) and len(size) == 2:
-                return f'{size[0]} x {size[1]} px'
-    return ''
+    size = image_size(runner.cfg, phase)
+    return f'{size.height} x {size.width} px' if size else ''
 
 
 def _device(runner: Runner) -> str:

@@ -126,6 +126,20 @@ def resize_images(cfg: Config, value: Any) -> Meaning:
     return Meaning(main, follows, tuple(notes))
 
 
+def image_size(cfg: Config, phase: str) -> Size | None:
+    """Return the size of the images that a pipeline makes; None where no transform says it.
+
+    Args:
+        cfg: The config.
+        phase: ``train``, ``val`` or ``test``.
+    """
+    datasets = innermost_datasets(cfg, phase)
+    try:
+        return _output(cfg, f'{datasets[0]}.pipeline')[1] if datasets else None
+    except UsageError:
+        return None
+
+
 def check_image_size(cfg: Config, value: Any) -> None:
     """Refuse images that are too small for the network.
 
