@@ -3,11 +3,13 @@
 from mmpretrain_inception.apis.complexity import measure_complexity
 from mmpretrain_inception.apis.data import dataset_sources
 from mmpretrain_inception.apis.export import export
+from mmpretrain_inception.apis.predict import predict
 from mmpretrain_inception.apis.run import evaluate, train
 from mmpretrain_inception.configuring.options import (
     ConfigOptions,
     DataOptions,
     ExportOptions,
+    PredictOptions,
     TestOptions,
     TrainOptions,
 )
@@ -16,11 +18,13 @@ __all__ = [
     'ConfigOptions',
     'DataOptions',
     'ExportOptions',
+    'PredictOptions',
     'TestOptions',
     'TrainOptions',
     'dataset_sources',
     'evaluate',
     'export',
     'measure_complexity',
+    'predict',
     'train',
 ]

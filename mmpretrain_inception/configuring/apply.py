@@ -14,7 +14,8 @@ from mmengine.hooks import EMAHook
 from mmpretrain_inception.configuring.config_file import get_at, overlap, set_at
 from mmpretrain_inception.configuring.datasets import innermost_datasets
 from mmpretrain_inception.configuring.ensemble import model_key
-from mmpretrain_inception.configuring.plan import BF16, FP32, Plan, RunPlan, TestPlan, TrainPlan
+from mmpretrain_inception.configuring.machine import BF16, FP32
+from mmpretrain_inception.configuring.plan import Plan, RunPlan, TestPlan, TrainPlan
 from mmpretrain_inception.configuring.several_labels import head_for_several_labels, settings_for_several_labels
 from mmpretrain_inception.errors import UsageError
 from mmpretrain_inception.registry import HOOKS, STRATEGIES, is_kind, resolve

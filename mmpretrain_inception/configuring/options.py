@@ -164,3 +164,37 @@ class ExportOptions(DataOptions):
     calibration: int = 300
     verbose: bool = False
     image_size: ImageSize | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictOptions:
+    """What ``tools/predict.py`` takes.
+
+    Attributes:
+        model: What ``load_model`` takes.
+        inputs: Files, folders, patterns, ``@LIST``, ``-``, addresses and archives.
+        out: File for the table. Defaults to None: standard output.
+        top_k: How many of the best classes to name. Defaults to the best one, or of a model for several labels an
+            image to those that it predicts.
+        threshold: Classes with a lower score are not named.
+        features: Whether to write the pooled features too.
+        copy_to: Folder to sort the images into.
+        deploy: Whether to fold batch norm into the convolutions first.
+        amp: Whether to compute in mixed precision, as in :class:`TrainOptions`.
+        batch_size: Images computed at once.
+        workers: Processes that load images. Defaults to one for each core, at most eight.
+        verbose: Whether to show the log and warnings of dependencies.
+    """
+
+    model: str
+    inputs: tuple[str, ...]
+    out: str | None = None
+    top_k: int | None = None
+    threshold: float | None = None
+    features: bool = False
+    copy_to: str | None = None
+    deploy: bool = False
+    amp: bool | Literal['force'] = False
+    batch_size: int = 32
+    workers: int | None = None
+    verbose: bool = False

@@ -27,7 +27,7 @@ from mmpretrain_inception.configuring.ensemble import Member, declared_members, 
 from mmpretrain_inception.configuring.exported import check_contract
 from mmpretrain_inception.configuring.folder import FolderData, check_resumed_classes, plan_folder
 from mmpretrain_inception.configuring.image_size import check_image_size
-from mmpretrain_inception.configuring.machine import Machine
+from mmpretrain_inception.configuring.machine import FP32, Machine
 from mmpretrain_inception.configuring.options import (
     ConfigOptions,
     DataOptions,
@@ -50,7 +50,6 @@ from mmpretrain_inception.errors import UsageError
 
 # Per process. mmpretrain's configs use 5; more workers mostly need more memory.
 _MOST_WORKERS = 8
-FP32, FP16, BF16 = 'fp32', 'fp16', 'bf16'
 
 
 @dataclass(frozen=True)
@@ -184,7 +183,7 @@ def plan_training(options: TrainOptions, cfg: Config, machine: Machine) -> Train
     data = _folder(options, cfg, phases)
     work_dir = _work_dir(options, cfg)
     check_output_folder(work_dir, '--work-dir')
-    precision = _precision(options.amp, machine)
+    precision = machine.precision(options.amp)
     notes = [
         *remark_on_precision(options.amp, precision),
         *remark_on_batch_size(options, cfg),
@@ -241,7 +240,7 @@ def plan_test(options: TestOptions, cfg: Config, machine: Machine) -> TestPlan:
     data = _folder(options, cfg, ('test',), files)
     exported = is_exported(files[0])
     ensemble = bool(declared_members(cfg)) or len(members) > 1
-    precision = _precision(options.amp, machine)
+    precision = machine.precision(options.amp)
     notes = [*remark_on_precision(options.amp, precision), *remark_on_names(options.checkpoints)]
     if len(options.checkpoints) == 1:
         notes += remark_on_preprocessing(options.checkpoints[0], cfg)
@@ -295,16 +294,6 @@ def _work_dir(options: ConfigOptions, cfg: Config) -> str:
 
 def _launcher(options: RunOptions) -> str:
     return (options.cfg_options or {}).get('launcher', options.launcher)
-
-
-def _precision(amp: bool | str, machine: Machine) -> str:
-    if not amp:
-        return FP32
-    if machine.bf16:
-        return BF16
-    if machine.cuda:
-        return FP16
-    return BF16 if amp == 'force' else FP32
 
 
 def _loader_defaults(cfg: Config, machine: Machine) -> dict[str, dict[str, Any]]:

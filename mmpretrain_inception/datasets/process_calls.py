@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import warnings
+from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, TimeoutError, wait
 from itertools import islice
@@ -55,6 +56,28 @@ def call_in_processes(
                 return
             for future in wait(pending, return_when=FIRST_COMPLETED).done:
                 yield pending.pop(future), _result_of(future, limit)
+    finally:
+        pool.stop()
+        pool.join()
+
+
+def call_in_order(
+    function: Callable[[Any], Any], arguments: Iterable[Any], processes: int, limit: float
+) -> Generator[Any, None, None]:
+    """Do as :func:`call_in_processes`, and yield the results in the order of the arguments.
+
+    While the first one is waited for, only so many others are computed as are in memory at any time.
+    """
+    remaining = iter(arguments)
+    pool = ProcessPool(processes, initializer=_start, initargs=[function])
+    pending: deque[Future] = deque()
+    try:
+        while True:
+            for argument in islice(remaining, processes * _QUEUED_PER_PROCESS - len(pending)):
+                pending.append(pool.schedule(_call, [argument], timeout=limit))
+            if not pending:
+                return
+            yield _result_of(pending.popleft(), limit)
     finally:
         pool.stop()
         pool.join()

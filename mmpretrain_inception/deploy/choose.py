@@ -20,6 +20,16 @@ def backend_of(path: str | Path) -> Backend:
     raise UsageError(f'{path}: expected a file ending in {", ".join(EXPORTED_SUFFIXES)}')
 
 
+def exported_files(path: str | Path) -> list[Path]:
+    """Return the files that an exported model consists of.
+
+    Args:
+        path: The one that names it.
+    """
+    companion = backend_of(path).companion
+    return [Path(path), *([Path(path).with_suffix(companion)] if companion else [])]
+
+
 def choose_backend(name: str, precision: str, path: str | Path) -> Backend:
     """Return the back-end for an export.
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -11,12 +13,17 @@ import numpy as np
 import torch
 from mmengine.dataset import Compose, default_collate
 from mmengine.model import BaseModel
+from mmengine.runner.amp import autocast
 from mmpretrain.structures import DataSample
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
+from mmpretrain_inception.configuring.machine import BF16, FP32
+from mmpretrain_inception.deploy.choose import exported_files
 from mmpretrain_inception.deploy.contract import Contract
 from mmpretrain_inception.deploy.pipeline import pipeline_of
+from mmpretrain_inception.deploy.switch import switch_to_deploy
+from mmpretrain_inception.engine.hooks.deploy_hook import refuse_without_deploy_form, store_convolutions
 from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.inference.pixels import sample_of
 from mmpretrain_inception.inference.results import Prediction, prediction_of
@@ -48,6 +55,7 @@ class Model:
         self.origin = origin
         self.classes = contract.classes
         self.pipeline = Compose(pipeline_of(contract.preparation))
+        self._precision = FP32
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}({self.origin!r}, {self.contract.num_classes} classes)'
@@ -93,6 +101,57 @@ class Model:
         stacked = np.stack(found) if found else np.empty((0, 2048), np.float32)
         return stacked if several else stacked[0]
 
+    def speed_up(self, *, deploy: bool = False, precision: str = FP32) -> None:
+        """Compute in a faster form, as ``tools/test.py --deploy --amp`` does.
+
+        Args:
+            deploy: Whether to fold batch norm into the convolutions. Defaults to False.
+            precision: ``fp32``, ``fp16`` or ``bf16``.
+
+        Raises:
+            InputError: If the model has no such form.
+        """
+        if self.exported and (deploy or precision != FP32):
+            raise InputError(
+                f'{self.origin}: --deploy and --amp change how PyTorch runs a model, but the precision and form of an '
+                'exported file are its own; leave them out'
+            )
+        self._precision = precision
+        if deploy:
+            refuse_without_deploy_form(self.network)
+            switch_to_deploy(self.network)
+            if precision != FP32:
+                with self._autocast():
+                    store_convolutions(self.network)
+
+    @property
+    def exported(self) -> bool:
+        """Whether it is an exported file."""
+        return self.contract.network is None
+
+    @property
+    def width(self) -> int:
+        """How many features an image has; 0 if the model gives none."""
+        network = self.contract.network
+        return network['head'].get('in_channels', 2048) if network else 0
+
+    def digest(self) -> str:
+        """Return digits that only the same weights, preprocessing and form have."""
+        digest = hashlib.sha256(self.contract.to_json().encode())
+        for name, tensor in self.network.state_dict().items():
+            digest.update(name.encode())
+            digest.update(tensor.cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+        for file in exported_files(self.origin) if self.exported else ():
+            digest.update(file.read_bytes())
+        return digest.hexdigest()
+
+    def _autocast(self) -> AbstractContextManager[Any]:
+        if self._precision == FP32:
+            return nullcontext()
+        device = next(self.network.parameters()).device.type
+        dtype = torch.bfloat16 if self._precision == BF16 else torch.float16
+        return autocast(device_type=device, dtype=dtype)
+
     def prepare(self, sample: dict[str, Any]) -> Packed:
         """Load and preprocess an image, as the test pipeline does.
 
@@ -118,20 +177,17 @@ class Model:
             InputError: If features are asked of an exported file.
         """
         kept: list[Tensor] = []
-        hook = self._neck().register_forward_hook(lambda *call: kept.append(call[2][-1])) if features else None
+        if features and self.exported:
+            raise InputError(f'{self.origin}: an exported file gives no features; use the checkpoint it was made from')
+        hook = self.network.neck.register_forward_hook(lambda *call: kept.append(call[2][-1])) if features else None
         try:
-            samples = self.network.test_step(default_collate(batch))
+            with self._autocast():
+                samples = self.network.test_step(default_collate(batch))
         finally:
             if hook is not None:
                 hook.remove()
         values = list(kept[0].float().cpu().numpy()) if kept else [None] * len(samples)
         return list(zip(samples, values, strict=True))
-
-    def _neck(self) -> nn.Module:
-        neck = getattr(self.network, 'neck', None)
-        if neck is None:
-            raise InputError(f'{self.origin}: an exported file gives no features; use the checkpoint it was made from')
-        return neck
 
     def _compute_all(
         self, images: Iterable[tuple[str, dict[str, Any]]], batch_size: int, features: bool

@@ -12,7 +12,8 @@ from mmpretrain_inception.configuring.config_file import get_at, merge_options, 
 from mmpretrain_inception.configuring.data_facts import DataFacts
 from mmpretrain_inception.configuring.ensemble import Member
 from mmpretrain_inception.configuring.folder import FolderData
-from mmpretrain_inception.configuring.plan import BF16, FP16, Plan, RunPlan, TestPlan, TrainPlan
+from mmpretrain_inception.configuring.machine import BF16, FP16
+from mmpretrain_inception.configuring.plan import Plan, RunPlan, TestPlan, TrainPlan
 from mmpretrain_inception.errors import UsageError
 
 PIPELINE = [dict(type='LoadImageFromFile'), dict(type='PackInputs')]

@@ -3,9 +3,9 @@ import torch
 from mmengine.config import Config
 
 from mmpretrain_inception.configuring.ensemble import Member
-from mmpretrain_inception.configuring.machine import Machine
+from mmpretrain_inception.configuring.machine import BF16, FP16, FP32, Machine
 from mmpretrain_inception.configuring.options import ConfigOptions, ExportOptions, TestOptions, TrainOptions
-from mmpretrain_inception.configuring.plan import BF16, FP16, FP32, Plan, make_plan
+from mmpretrain_inception.configuring.plan import Plan, make_plan
 from mmpretrain_inception.errors import InputError, UsageError
 
 CPU = Machine(cuda=False, bf16=True, cores=2)

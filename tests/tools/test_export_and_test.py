@@ -6,10 +6,16 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.registry import DefaultScope
 from mmpretrain.registry import MODELS
 from support import CONFIGS, run_tool
 
 from mmpretrain_inception.deploy import read_contract
+from mmpretrain_inception.deploy.contract import KEY
+from mmpretrain_inception.deploy.from_config import checkpoint_contract
+from mmpretrain_inception.inference.listing import Listing
+from mmpretrain_inception.inference.load import load_model
+from mmpretrain_inception.inference.stream import answers
 
 FOLDER = CONFIGS / 'inception-v3-modern_1xb64_folder-75px.py'
 CLASSES = ('ant', 'bee', 'cat')
@@ -33,7 +39,9 @@ def folder(tmp_path_factory, randomise):
     cfg.model.head.num_classes = 3
     torch.manual_seed(0)
     model = randomise(MODELS.build(cfg.model))
-    meta = dict(dataset_meta=dict(classes=CLASSES))
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        contract, _ = checkpoint_contract(cfg, CLASSES)
+    meta = {KEY: contract.to_json(), 'dataset_meta': dict(classes=CLASSES)}
     torch.save(dict(state_dict=model.state_dict(), meta=meta), folder / 'c.pth')
     return folder
 
@@ -59,6 +67,18 @@ def scores(command, folder):
     return evaluate
 
 
+@pytest.fixture(scope='module')
+def predicted(folder):
+    """Predict the same images as tools/predict.py does, and return the scores."""
+
+    def predict(file, **options):
+        model, listing = load_model(folder / file, 'cpu'), Listing([str(folder / 'images' / 'val')])
+        batches = list(answers(model, listing.samples(), **options))
+        return torch.stack([answered.sample.pred_score for batch in batches for answered in batch])
+
+    return predict
+
+
 def export(command, to, out, *options):
     result = command('export.py', 'c.pth', '--to', to, '--out', out, *options)
     assert result.returncode == 0, result.stdout + result.stderr
@@ -74,7 +94,9 @@ def export(command, to, out, *options):
         ('openvino', 'i.xml', ('--precision', 'int8', '--calibration', '5', '--with-preprocess'), 0.3),
     ],
 )
-def test_an_exported_file_is_evaluated_as_the_checkpoint_is(command, folder, scores, to, out, options, tolerance):
+def test_an_exported_file_is_evaluated_as_the_checkpoint_is(
+    command, folder, scores, predicted, to, out, options, tolerance
+):
     for library in dict(onnx=['onnx', 'onnxscript', 'onnxruntime'], openvino=['openvino', 'nncf']).get(to, []):
         pytest.importorskip(library)
     printed = export(command, to, out, *options)
@@ -86,11 +108,21 @@ def test_an_exported_file_is_evaluated_as_the_checkpoint_is(command, folder, sco
     assert (contract.classes, contract.config) == (CLASSES, FOLDER.name)
     expected, accuracy = scores('c.pth')
     found, found_accuracy = scores(out)
+    assert torch.equal(predicted(out, batch_size=64, workers=2), found)
+    one_by_one, _ = scores(out, '--cfg-options', 'test_dataloader.batch_size=1')
+    assert torch.equal(predicted(out, batch_size=1, workers=0), one_by_one)
     assert (found - expected).abs().max() < tolerance
     if 'int8' not in options and 'bf16' not in options:
         assert found_accuracy == accuracy
         mirrored, _ = scores(out, '--tta')
         torch.testing.assert_close(mirrored, scores('c.pth', '--tta')[0], rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize('batch_size', [1, 5, 32])
+def test_predictions_are_those_of_testing_bit_for_bit(scores, predicted, batch_size):
+    tested, _ = scores('c.pth', '--cfg-options', f'test_dataloader.batch_size={batch_size}')
+    for workers in (0, 2):
+        assert torch.equal(predicted('c.pth', batch_size=batch_size, workers=workers), tested)
 
 
 @pytest.mark.parametrize(

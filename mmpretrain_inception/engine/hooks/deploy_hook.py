@@ -44,7 +44,7 @@ class DeployHook(Hook):
             return
         if self._original is None:
             self._original = unwrap_parallel(runner.model)
-            _refuse_without_deploy_form(self._original)
+            refuse_without_deploy_form(self._original)
         runner.model = switch_to_deploy(deepcopy(self._original))
         if runner.test_loop.fp16:
             store_convolutions(runner.model)
@@ -55,7 +55,8 @@ class DeployHook(Hook):
             runner.model, self._original = self._original, None
 
 
-def _refuse_without_deploy_form(model: nn.Module) -> None:
+def refuse_without_deploy_form(model: nn.Module) -> None:
+    """Refuse a model of which no part has ``switch_to_deploy``."""
     if not any(hasattr(module, 'switch_to_deploy') for module in model.modules()):
         raise InputError('no part of the model has a deploy form (switch_to_deploy); test it without --deploy')
 
