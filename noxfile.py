@@ -35,9 +35,7 @@ def smoke(session: nox.Session, stack: str, dependencies: str) -> None:
 def tests(session: nox.Session, stack: str, dependencies: str) -> None:
     """The quick tests. Arguments go to pytest: `nox -s 'tests-3.12(...)' -- tests/weights`."""
     install(session, stack, dependencies, '.[dev,keras]')
-    session.run(
-        'python', '-m', 'pytest', '-m', 'not slow and not stress', *session.posargs, env={'OMP_NUM_THREADS': '1'}
-    )
+    session.run('python', '-m', 'pytest', '-m', 'not slow', *session.posargs, env={'OMP_NUM_THREADS': '1'})
 
 
 def install(session: nox.Session, stack: str, dependencies: str, package: str) -> None:

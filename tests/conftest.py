@@ -2,6 +2,7 @@ import logging
 import os
 
 import cv2
+import narrow as narrow_networks
 import numpy as np
 import pytest
 import torch
@@ -28,6 +29,16 @@ settings.load_profile('suite')
 def pytest_xdist_auto_num_workers(config):
     """Answer ``-n auto`` by memory as well as cores."""
     return workers_for(available_cores(), os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE'))
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave out the long forms, unless ``-m`` speaks of them."""
+    if 'stress' in config.getoption('markexpr'):
+        return
+    long = [item for item in items if item.get_closest_marker('stress')]
+    if long:
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if not item.get_closest_marker('stress')]
 
 
 @pytest.fixture(autouse=True)
@@ -57,6 +68,14 @@ def warnings_logged():
 def tool(tmp_path):
     """Run a tool in a folder of its own."""
     return lambda name, *arguments, cwd=tmp_path: run_tool(name, *arguments, cwd=cwd)
+
+
+@pytest.fixture(scope='module')
+def narrow():
+    """Networks of an eighth of the channels, in this process and in those that it starts."""
+    narrow_networks.start()
+    yield
+    narrow_networks.stop()
 
 
 @pytest.fixture

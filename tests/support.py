@@ -10,6 +10,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import narrow
+
 REPOSITORY = Path(__file__).parents[1]
 CONFIGS = REPOSITORY / 'configs' / 'inception_v3'
 
@@ -31,25 +33,26 @@ def free_port():
 
 
 def workers_for(cores, memory):
-    """Return how many test processes a machine takes: one a core, and one for each 4 GB.
-
-    A process holds up to 3 GB, and the tools and loaders that it starts have their own.
-    """
-    return max(1, min(cores, memory // 4_000_000_000))
+    """Return how many test processes a machine takes: one a core, and one for each 2.5 GB, with what it starts."""
+    return max(1, min(cores, memory // 2_500_000_000))
 
 
 def run(*command, cwd, **environment):
     """Run a command as a user would and return what it printed, with its exit status."""
-    environment = {**os.environ, 'OMP_NUM_THREADS': '1', **environment}
+    environment = {**os.environ, 'OMP_NUM_THREADS': '1', **narrow.environment(), **environment}
     return subprocess.run([str(part) for part in command], cwd=cwd, env=environment, capture_output=True, text=True)
 
 
-def run_tool(name, *arguments, cwd):
-    """Do as :func:`run` with one of our tools, in a process that has imported torch and mmpretrain before."""
+def run_tool(name, *arguments, cwd, ranks=1):
+    """Do as :func:`run` with one of our tools, in a process that has imported torch and mmpretrain before.
+
+    With ``ranks``, in so many at once, which ``--launcher pytorch`` connects.
+    """
     command = [str(part) for part in (REPOSITORY / 'tools' / name, *arguments)]
     server = _tool_server()
     with tempfile.NamedTemporaryFile('r') as out, tempfile.NamedTemporaryFile('r') as err:
         request = dict(tool=command[0], arguments=command[1:], folder=str(cwd), out=out.name, err=err.name)
+        request |= dict(narrow=narrow.active(), ranks=ranks, port=free_port())
         print(json.dumps(request), file=server.stdin, flush=True)
         status = int(server.stdout.readline())
         return subprocess.CompletedProcess(command, status, out.read(), err.read())

@@ -117,7 +117,9 @@ def lines_logged(folder):
     return (folder / 'talker.log').read_text().count('xxx\n')
 
 
-@pytest.mark.parametrize('characters', [0, 1], ids=['| true', '| head -1'])
+@pytest.mark.parametrize(
+    'characters', [pytest.param(0, id='| true', marks=pytest.mark.stress), pytest.param(1, id='| head -1')]
+)
 def test_a_tool_whose_output_is_closed_goes_on_quietly(tmp_path, characters):
     (ours, theirs), (errors, theirs_errors) = os.pipe(), os.pipe()
     process = talk_to(tmp_path, theirs, theirs_errors)
@@ -137,7 +139,9 @@ def test_a_tool_both_of_whose_streams_are_closed_goes_on(tmp_path):
     assert (status_of(process), lines_logged(tmp_path)) == (1, 300)
 
 
-@pytest.mark.parametrize('closed', ['out', 'err', 'out and err'])
+@pytest.mark.parametrize(
+    'closed', ['out and err', *(pytest.param(stream, marks=pytest.mark.stress) for stream in ('out', 'err'))]
+)
 def test_a_tool_that_starts_with_closed_streams_goes_on(tmp_path, closed):
     """``>&-`` and ``2>&-``."""
     ours, theirs = os.pipe()

@@ -1,7 +1,6 @@
 """Training and testing from Python, with a network of a few layers."""
 
 import json
-import sys
 from glob import glob
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmpretrain.registry import MODELS
-from support import REPOSITORY, run
+from support import run_tool
 
 from mmpretrain_inception.apis import TestOptions, TrainOptions, evaluate, train
 from mmpretrain_inception.apis.fast import quicken
@@ -173,11 +172,11 @@ def test_the_fastest_way_in_pytorch_gives_the_same_metrics(folder, monkeypatch, 
 @pytest.mark.slow
 def test_the_fastest_way_here_gives_the_same_metrics_and_keeps_its_file(folder, kept):
     """Each in a process of its own, as users have it; runtimes leave threads behind."""
-    command = (sys.executable, REPOSITORY / 'tools/test.py', 'c.py', 'a.pth', '--data', 'images')
+    command = ('test.py', 'c.py', 'a.pth', '--data', 'images')
     written = ('--out', 'm.json', '--out-item', 'metrics')
     metrics = []
     for options in ((), ('--fast',), ('--fast',)):
-        result = run(*command, *options, *written, cwd=folder)
+        result = run_tool(*command, *options, *written, cwd=folder)
         assert result.returncode == 0, result.stderr
         metrics.append(json.loads((folder / 'm.json').read_text()))
     plain, fast, again = metrics

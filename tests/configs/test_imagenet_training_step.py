@@ -31,6 +31,7 @@ def imagenet(tmp_path_factory):
     return root
 
 
+@pytest.mark.usefixtures('narrow')
 @pytest.mark.slow
 @pytest.mark.parametrize('path', RECIPES, ids=lambda path: path.stem)
 def test_one_training_step(path, imagenet):

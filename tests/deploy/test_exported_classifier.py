@@ -15,6 +15,8 @@ from mmpretrain_inception.deploy.exported_classifier import ExportedClassifier
 from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.evaluation.metrics import CrossEntropy
 
+pytestmark = pytest.mark.usefixtures('narrow')
+
 MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 PREPROCESSOR = dict(mean=MEAN, std=STD, to_rgb=True, num_classes=4)
 

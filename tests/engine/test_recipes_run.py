@@ -8,6 +8,8 @@ import torch
 from mmengine.config import Config
 from support import CONFIGS
 
+pytestmark = pytest.mark.usefixtures('narrow')
+
 PAPER = CONFIGS / 'inception-v3-paper_1xb64_folder-75px.py'
 MODERN = CONFIGS / 'inception-v3-modern_1xb64_folder-75px.py'
 SMALL = ('train_dataloader.batch_size=8', 'train_cfg.max_epochs=2', 'default_hooks.logger.interval=1')

@@ -10,6 +10,7 @@ from mmengine.hooks import Hook
 from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.structures import BaseDataElement, InstanceData, PixelData
+from narrow import thinner
 from support import REPOSITORY
 from torch import nn
 from torch.nn import functional
@@ -19,7 +20,7 @@ from mmpretrain_inception.engine import FiniteLossHook
 from mmpretrain_inception.errors import BrokenImageError, InputError
 from mmpretrain_inception.registry import RUNNERS
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures('narrow')]
 
 NAMES = itertools.count()
 IMAGES = 5
@@ -32,7 +33,7 @@ class Stranger(BaseModel):
         torch.manual_seed(7)
         super().__init__()
         self.backbone = InceptionV3(out_indices=(3, 4))
-        self.own = nn.Conv2d(2048, outputs, 1)
+        self.own = nn.Conv2d(thinner(2048), outputs, 1)
 
     def extract(self, inputs):
         images = torch.stack(list(inputs)).float() / 255

@@ -7,7 +7,7 @@ from support import CONFIGS, REPOSITORY, TINY_DIGITS, run
 DIGITS = CONFIGS / 'inception-v3_1xb64_digits-75px.py'
 FOLDER = CONFIGS / 'inception-v3_1xb32_folder.py'
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures('narrow')]
 
 
 def assert_refused(result, status, *expected):

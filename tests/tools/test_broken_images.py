@@ -5,7 +5,7 @@ from support import CONFIGS
 FOLDER = CONFIGS / 'inception-v3-mmpretrain_1xb64_folder-75px.py'
 SMALL = ('train_dataloader.batch_size=8', 'train_dataloader.num_workers=2', 'train_cfg.max_epochs=2')
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures('narrow')]
 
 
 @pytest.fixture

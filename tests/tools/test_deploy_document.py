@@ -12,6 +12,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmpretrain.registry import MODELS
+from narrow import thinner
 from sklearn.datasets import load_sample_images
 from support import CONFIGS, code_blocks, run_tool
 
@@ -32,7 +33,7 @@ LABELS = """
 _base_ = '{base}'
 custom_hooks = []
 model = dict(backbone=dict(out_indices=(4,)), head=dict(
-    _delete_=True, type='MultiLabelLinearClsHead', num_classes=4, in_channels=2048, {decision}))
+    _delete_=True, type='MultiLabelLinearClsHead', num_classes=4, in_channels={channels}, {decision}))
 data_preprocessor = dict(num_classes=4)
 test_dataloader = dict(dataset=dict(
     _delete_=True, type='MultiLabelDataset', data_root='images', ann_file='labels.json',
@@ -41,7 +42,7 @@ test_evaluator = [dict(type='AveragePrecision'), dict(type='MultiLabelMetric', {
                   dict(type='MultiLabelMetric', prefix='default')]
 """
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group('deploy_document')]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures('narrow'), pytest.mark.xdist_group('deploy_document')]
 
 
 @pytest.fixture(scope='module')
@@ -64,8 +65,8 @@ def folder(tmp_path_factory, randomise):
     (folder / 'images/labels.json').write_text(json.dumps(dict(metainfo=metainfo, data_list=labels[8:])))
     for name, resize in (('cv2', "interpolation='bilinear'"), ('pillow', "backend='pillow', interpolation='bicubic'")):
         (folder / f'{name}.py').write_text(CONFIG.format(resize=resize))
-    (folder / 'thr.py').write_text(LABELS.format(base=DIGITS, decision='thr=0.52'))
-    (folder / 'topk.py').write_text(LABELS.format(base=DIGITS, decision='topk=2'))
+    (folder / 'thr.py').write_text(LABELS.format(base=DIGITS, channels=thinner(2048), decision='thr=0.52'))
+    (folder / 'topk.py').write_text(LABELS.format(base=DIGITS, channels=thinner(2048), decision='topk=2'))
     (folder / 'prepare.py').write_text(PREPARE)
     cfg = Config.fromfile(folder / 'cv2.py')
     cfg.model.head.num_classes = 4

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+import narrow as narrow_networks
 import pytest
 from support import CONFIGS, REPOSITORY, TINY_DIGITS, free_port
 
@@ -11,7 +12,7 @@ DIGITS = CONFIGS / 'inception-v3_1xb64_digits-75px.py'
 # A job that hung would wait for half an hour.
 SECONDS = 150
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures('narrow')]
 
 # A hook in the second process, by where it strikes.
 HOOK = """
@@ -51,6 +52,7 @@ def test_the_job_ends_with_the_reason(tmp_path, where, how, reason):
         f'_base_ = {str(DIGITS)!r}\ncustom_imports = dict(imports=["die_hook"])\n'
         f'custom_hooks = [dict(type="DieHook", where={where!r}, how={how!r})]\n'
     )
+    paths = narrow_networks.environment()['PYTHONPATH']
     environment = dict(OMP_NUM_THREADS='1', PYTHON=sys.executable, PORT=free_port())
     result = subprocess.run(
         [
@@ -58,7 +60,7 @@ def test_the_job_ends_with_the_reason(tmp_path, where, how, reason):
             *('--cfg-options', *TINY_DIGITS, 'train_dataloader.batch_size=8', 'val_dataloader.batch_size=8'),
         ],
         cwd=tmp_path,
-        env={**os.environ, **environment, 'PYTHONPATH': str(tmp_path)},
+        env={**os.environ, **environment, 'PYTHONPATH': os.pathsep.join((str(tmp_path), paths))},
         capture_output=True,
         text=True,
         timeout=SECONDS,  # raises

@@ -18,7 +18,7 @@ MULTI_CROP = CONFIGS.parent / '_base_/tta/multi-crop-12_299px.py'
 FEW = ('--cfg-options', 'test_dataloader.dataset.indices=4', 'test_dataloader.batch_size=3')
 
 # One worker, since they share the folder.
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group('ensembles')]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures('narrow'), pytest.mark.xdist_group('ensembles')]
 
 
 @pytest.fixture(scope='module')

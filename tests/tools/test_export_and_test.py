@@ -21,7 +21,7 @@ FOLDER = CONFIGS / 'inception-v3-modern_1xb64_folder-75px.py'
 CLASSES = ('ant', 'bee', 'cat')
 
 # One worker, since they share the folder.
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group('exports')]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures('narrow'), pytest.mark.xdist_group('exports')]
 
 
 @pytest.fixture(scope='module')

@@ -1,10 +1,8 @@
-import os
 import re
-import sys
 
 import pytest
 import torch
-from support import CONFIGS, REPOSITORY, TINY_DIGITS, run
+from support import CONFIGS, TINY_DIGITS, run_tool
 
 # No average of the parameters, which cannot be sharded, and SGD, whose state tells the gradients.
 CONFIG = """
@@ -22,7 +20,7 @@ model = dict(type='DoubleClassifier')
 LEARNING_RATE = 1e-3
 SMALL = (*TINY_DIGITS, 'train_dataloader.batch_size=8', 'train_dataloader.dataset.indices=32')
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group('sharded')]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures('narrow'), pytest.mark.xdist_group('sharded')]
 
 
 @pytest.fixture(scope='module')
@@ -41,12 +39,11 @@ def sharded(tmp_path_factory):
 
 
 def train(folder, config, *options, epochs, work_dir='work', settings=()):
-    return run(
-        *('bash', REPOSITORY / 'tools/dist_train.sh', config, 2, '--work-dir', work_dir, *options),
+    return run_tool(
+        *('train.py', config, '--work-dir', work_dir, *options, '--launcher', 'pytorch'),
         *('--cfg-options', *SMALL, f'train_cfg.max_epochs={epochs}', *settings),
         cwd=folder,
-        PYTHON=sys.executable,
-        PYTHONPATH=os.pathsep.join(filter(None, (str(REPOSITORY / 'tests'), os.environ.get('PYTHONPATH')))),
+        ranks=2,
     )
 
 
@@ -92,7 +89,6 @@ def test_stopped_and_resumed_equals_uninterrupted(sharded):
 
 def test_one_process_tests_the_whole_checkpoint(sharded):
     folder, trained = sharded
-    tool = REPOSITORY / 'tools/test.py'
-    result = run(sys.executable, tool, 'sharded.py', 'work/epoch_2.pth', '--cfg-options', *SMALL, cwd=folder)
+    result = run_tool('test.py', 'sharded.py', 'work/epoch_2.pth', '--cfg-options', *SMALL, cwd=folder)
     assert result.returncode == 0, result.stderr
     assert accuracy(result.stdout) == accuracy(trained.stdout)

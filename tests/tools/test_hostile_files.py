@@ -1,16 +1,15 @@
 """Every command that takes a checkpoint refuses a hostile one in one or two lines, and nothing in it runs."""
 
-import sys
-
 import pytest
 import torch
 from hostile import created, write
-from support import CONFIGS, REPOSITORY, TINY_DIGITS, run
+from narrow import torchvision_weights
+from support import CONFIGS, REPOSITORY, TINY_DIGITS
 
 DIGITS = CONFIGS / 'inception-v3_1xb64_digits-75px.py'
 OPTIONS = ('--cfg-options', *TINY_DIGITS)
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures('narrow')]
 
 COMMANDS = {
     'test of an ensemble': lambda file: ('test.py', DIGITS, file, file, *OPTIONS),
@@ -62,6 +61,7 @@ def test_a_resumed_run_executes_no_config_of_its_checkpoint_and_removes_nothing_
 
 AUDIT = """
 import sys
+sys.path.insert(0, {tools!r})
 names = set()
 sys.addaudithook(lambda event, arguments: names.add('.'.join(arguments)) if event == 'pickle.find_class' else None)
 import runpy
@@ -74,25 +74,18 @@ finally:
 
 
 @pytest.mark.parametrize('command', ['load_from', 'convert'])
-def test_no_command_opens_a_pickle_with_pythons_unpickler(tmp_path, command):
-    from torchvision.models import inception_v3
-
-    torch.save(inception_v3(weights=None, num_classes=10, init_weights=False).state_dict(), tmp_path / 'weights.pth')
-    (tmp_path / 'audit.py').write_text(AUDIT)
+def test_no_command_opens_a_pickle_with_pythons_unpickler(tool, tmp_path, command):
+    torch.save(torchvision_weights(), tmp_path / 'weights.pth')
+    (tmp_path / 'audit.py').write_text(AUDIT.format(tools=str(REPOSITORY / 'tools')))
     name, *arguments = COMMANDS[command]('weights.pth')
     # Loaders and their workers send each other pickles.
     if command != 'convert':
         loaders = ('train_dataloader', 'val_dataloader', 'test_dataloader')
         single = ('num_workers=0', 'persistent_workers=False')
         arguments += [f'{loader}.{part}' for loader in loaders for part in single]
-    result = run(
-        sys.executable,
-        'audit.py',
-        REPOSITORY / 'tools' / name,
-        *arguments,
-        cwd=tmp_path,
-        PYTHONPATH=REPOSITORY / 'tools',
-    )
+        arguments += ['train_dataloader.batch_size=4', 'train_dataloader.dataset.indices=4']
+        arguments += ['val_dataloader.dataset.indices=4', 'default_hooks.checkpoint.save_best=None']
+    result = tool(tmp_path / 'audit.py', REPOSITORY / 'tools' / name, *arguments)
     assert result.returncode == 0, result.stderr
     names = result.stdout[result.stdout.rindex('unpickled:') :].split()[1:]
     assert names == []

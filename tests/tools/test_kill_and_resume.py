@@ -1,11 +1,11 @@
-"""The short form of tests/stress/kill_harness.py, with whole networks."""
+"""The short form of tests/stress/kill_harness.py, with narrow networks."""
 
 import sys
 
 import pytest
 from support import REPOSITORY, run
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures('narrow')]
 
 
 def stress(*row):

@@ -10,7 +10,7 @@ from support import CONFIGS, REPOSITORY, TINY_DIGITS, run, run_tool
 DIGITS = CONFIGS / 'inception-v3_1xb64_digits-75px.py'
 
 # One worker, since most of them share a training run.
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group('trained')]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures('narrow'), pytest.mark.xdist_group('trained')]
 
 
 @pytest.fixture(scope='module')
@@ -115,14 +115,14 @@ def test_one_option_writes_for_tensorboard(tool, tmp_path):
 def test_two_processes_train_and_evaluate_as_one(trained, tmp_path):
     folder, _ = trained
     # 47 images do not divide by two.
-    options = ('--verbose', '--cfg-options', *TINY_DIGITS, 'test_dataloader.dataset.indices=47')
-    script, distributed_test = REPOSITORY / 'tools/dist_train.sh', REPOSITORY / 'tools/dist_test.sh'
-    environment = dict(cwd=folder, PYTHON=sys.executable)
-    result = run('bash', script, DIGITS, 2, '--work-dir', tmp_path, *options, **environment)
-    assert result.returncode == 0, result.stderr
-    checkpoint = tmp_path / 'epoch_1.pth'
-    two = run('bash', distributed_test, DIGITS, checkpoint, 2, *options, **environment)
-    one = run_tool('test.py', DIGITS, checkpoint, *options, cwd=folder)
+    options = (
+        *('--verbose', '--cfg-options', *TINY_DIGITS),
+        *('val_dataloader.dataset.indices=47', 'test_dataloader.dataset.indices=47'),
+    )
+    script = REPOSITORY / 'tools/dist_train.sh'
+    two = run('bash', script, DIGITS, 2, '--work-dir', tmp_path, *options, cwd=folder, PYTHON=sys.executable)
+    assert two.returncode == 0, two.stderr
+    one = run_tool('test.py', DIGITS, tmp_path / 'epoch_1.pth', *options, cwd=folder)
     assert last_accuracies(two.stdout) == last_accuracies(one.stdout)
 
 
@@ -139,7 +139,7 @@ def test_own_images_train_with_their_classes_and_test(tool, tmp_path, image_fold
     assert re.search(r'^epoch 1/1 .* top3 100 .* best$', result.stdout, re.MULTILINE)
     checkpoint = torch.load(tmp_path / 'work/epoch_1.pth', weights_only=True)
     assert checkpoint['meta']['dataset_meta']['classes'] == ('ant', 'bee', 'cat')
-    assert checkpoint['state_dict']['head.fc.weight'].shape == (3, 2048)
+    assert checkpoint['state_dict']['head.fc.weight'].shape[0] == 3
 
     # The labels are the checkpoint's, also where the folder lacks the first class and the training images.
     for name in ('train', 'val/ant'):

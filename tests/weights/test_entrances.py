@@ -6,6 +6,7 @@ import pytest
 import torch
 from mmengine.registry import MODELS
 from mmengine.runner import BaseLoop, CheckpointLoader, load_checkpoint
+from narrow import thinner
 from torch import nn
 
 from mmpretrain_inception.apis.convert import convert
@@ -13,6 +14,8 @@ from mmpretrain_inception.engine import FitWeightsHook
 from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.weights import SCHEMES, Opened, from_ours, load, load_into, networks_in, open_weights
 from mmpretrain_inception.weights.families.inception_v3.names import CONVOLUTIONS
+
+pytestmark = pytest.mark.usefixtures('narrow')
 
 CLASSES = 5
 KERNEL = 'Mixed_6d.branch7x7_2.conv.weight'
@@ -33,7 +36,7 @@ FORMS = {
 
 
 @pytest.fixture(scope='module')
-def source():
+def source(narrow):
     torch.manual_seed(1)
     state = MODELS.build(MODEL).state_dict()
     for name, tensor in state.items():
@@ -227,7 +230,7 @@ def test_other_classes_are_refused_for_evaluation_and_left_at_initialisation_at_
     def other(ours):
         theirs = {n: t for n, t in from_ours(ours, 'torchvision').items() if not n.startswith('fc.')}
         layers = {'fc.0.': 7, 'fc.3.': CLASSES} if replaced else {'fc.': 37}
-        return theirs | {f'{name}weight': torch.ones(size, 2048) for name, size in layers.items()}
+        return theirs | {f'{name}weight': torch.ones(size, thinner(2048)) for name, size in layers.items()}
 
     path = write(f'other {replaced}', other)
     message = 'other layers in place of head.fc' if replaced else r'head\.fc'

@@ -75,12 +75,12 @@ def two_networks(keras, base, images):
 WHOLE = {
     sequential: SUFFIXES,
     functional: SUFFIXES,
-    head_in_a_model: ('.h5', '.keras'),
-    flat: ('.h5', '.weights.h5'),
+    head_in_a_model: ('.keras', '.h5'),
+    flat: ('.weights.h5', '.h5'),
     trained: ('.h5', '.keras'),
 }
 WITH_OTHER_LAYERS = {
-    colours_first: ('.h5', '.keras'),
+    colours_first: ('.keras', '.h5'),
     hidden_layers: ('.weights.h5',),
     max_pooling: (' weights only.h5', '.keras'),
     normalisation: ('.h5',),
@@ -88,7 +88,12 @@ WITH_OTHER_LAYERS = {
 
 
 def files_of(models):
-    return [(make, suffix) for make, suffixes in models.items() for suffix in suffixes]
+    """Return each model with the first of its files, and the others for `make stress`; the first model with all."""
+    rows = [(make, suffix) for make, suffixes in models.items() for suffix in suffixes]
+    return [
+        pytest.param(make, suffix, marks=() if make is sequential or suffix == models[make][0] else pytest.mark.stress)
+        for make, suffix in rows
+    ]
 
 
 @pytest.fixture(scope='module')

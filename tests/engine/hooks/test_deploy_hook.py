@@ -12,6 +12,8 @@ from torch import nn
 from mmpretrain_inception.engine import BF16TestLoop, CompileHook, DeployHook
 from mmpretrain_inception.errors import InputError
 
+pytestmark = pytest.mark.usefixtures('narrow')
+
 
 @pytest.fixture
 def runner(make_classifier, randomise):

@@ -17,6 +17,8 @@ from mmpretrain_inception.errors import BrokenImageError, InputError
 
 CONFIG = CONFIGS / 'inception-v3-modern_1xb64_folder-75px.py'
 
+pytestmark = pytest.mark.usefixtures('narrow')
+
 
 @pytest.fixture(scope='module')
 def checkpoint(tmp_path_factory):
@@ -108,16 +110,14 @@ def test_the_tool_names_the_file_in_one_line_or_writes_the_counts(tool, checkpoi
 
 
 @pytest.mark.slow
-def test_two_processes_skip_as_one(checkpoint, image_folder, tmp_path):
+def test_two_processes_skip_as_one(tool, checkpoint, image_folder, tmp_path):
     break_files(image_folder, 'ant/0.jpg', 'bee/3.jpg', 'cat/1.jpg')
     options = ('--data', image_folder, '--skip-broken', '--out-item', 'metrics')
     small = ('--cfg-options', 'test_dataloader.num_workers=0')
-    environment = dict(cwd=tmp_path, PYTHON=sys.executable)
-    two = ('bash', REPOSITORY / 'tools/dist_test.sh', CONFIG, checkpoint, 2, *options, '--out', 'two.json', *small)
-    one = (sys.executable, REPOSITORY / 'tools/test.py', CONFIG, checkpoint, *options, '--out', 'one.json', *small)
-    for command in (one, two):
-        result = run(*command, **environment)
-        assert result.returncode == 0, result.stderr
+    script = ('bash', REPOSITORY / 'tools/dist_test.sh', CONFIG, checkpoint, 2, *options, '--out', 'two.json', *small)
+    two = run(*script, cwd=tmp_path, PYTHON=sys.executable)
+    one = tool('test.py', CONFIG, checkpoint, *options, '--out', 'one.json', *small)
+    assert (one.returncode, two.returncode) == (0, 0), one.stderr + two.stderr
     metrics = [json.loads((tmp_path / name).read_text()) for name in ('one.json', 'two.json')]
     assert metrics[0] == pytest.approx(metrics[1])
     assert (metrics[0]['images'], metrics[0]['broken_images']) == (9, 3)

@@ -5,8 +5,12 @@ import torch
 
 from mmpretrain_inception.models import InceptionV3
 
-# Tracing takes ten seconds a model.
-pytestmark = pytest.mark.slow
+# Tracing takes seconds a model, however narrow.
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures('narrow')]
+
+
+def stress(*row):
+    return pytest.param(*row, marks=pytest.mark.stress)
 
 
 @pytest.fixture(autouse=True)
@@ -32,10 +36,10 @@ def everything(model):
 @pytest.mark.parametrize(
     ('training', 'backbone', 'with_aux', 'amp'),
     [
-        (False, {}, True, False),
-        (False, {}, True, True),
+        stress(False, {}, True, False),
+        stress(False, {}, True, True),
         (False, dict(deploy=True), False, True),
-        (True, {}, False, False),
+        stress(True, {}, False, False),
         (True, {}, True, True),
         (True, dict(frozen_stages=2, norm_eval=True), True, False),
         (True, dict(with_cp=True), True, False),

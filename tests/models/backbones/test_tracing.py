@@ -10,7 +10,7 @@ from torchvision.models.feature_extraction import create_feature_extractor, get_
 from mmpretrain_inception import InceptionV3
 
 # torch deprecates TorchScript.
-pytestmark = pytest.mark.filterwarnings('ignore:.*torch.jit.*:FutureWarning')
+pytestmark = [pytest.mark.filterwarnings('ignore:.*torch.jit.*:FutureWarning'), pytest.mark.usefixtures('narrow')]
 
 OPTIONS = {
     'default': {},
@@ -22,7 +22,7 @@ OPTIONS = {
     'deploy': dict(out_indices=2, deploy=True),
     'frozen': dict(out_indices=2, frozen_stages=1, norm_eval=True),
     'recomputed': dict(out_indices=2, with_cp=True),
-    'group norm': dict(out_indices=2, norm_cfg=dict(type='GN', num_groups=16)),
+    'group norm': dict(out_indices=2, norm_cfg=dict(type='GN', num_groups=2)),
     'grey': dict(out_indices=0, in_channels=1),
 }
 

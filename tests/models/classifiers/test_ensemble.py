@@ -4,9 +4,12 @@ import pytest
 import torch
 from mmpretrain.registry import MODELS
 from mmpretrain.structures import DataSample
+from narrow import thinner
 
 from mmpretrain_inception import weights
 from mmpretrain_inception.errors import InputError
+
+pytestmark = pytest.mark.usefixtures('narrow')
 
 IMAGENETS = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], to_rgb=True)
 TENSORFLOWS = dict(mean=[127.5] * 3, std=[127.5] * 3, to_rgb=True)
@@ -155,7 +158,7 @@ def test_it_predicts_only(mode):
         model(**batch(), mode=mode)
 
 
-LABELS = dict(type='MultiLabelLinearClsHead', num_classes=10, in_channels=2048)
+LABELS = dict(type='MultiLabelLinearClsHead', num_classes=10, in_channels=thinner(2048))
 
 
 def test_members_of_several_labels_predict_them_by_the_average(save):

@@ -1,6 +1,4 @@
 import re
-import subprocess
-import sys
 from textwrap import dedent
 
 import cv2
@@ -9,8 +7,11 @@ import pytest
 import torch
 from mmengine.registry import DefaultScope
 from mmpretrain.registry import MODELS
+from narrow import thinner
 
 from mmpretrain_inception.models.tta import MultiCrop
+
+pytestmark = pytest.mark.usefixtures('narrow')
 
 MEAN, STD = np.float32([123.675, 116.28, 103.53]), np.float32([58.395, 57.12, 57.375])
 PREPROCESSOR = dict(mean=MEAN.tolist(), std=STD.tolist(), to_rgb=True)
@@ -128,7 +129,7 @@ def test_a_config_of_the_classifier_is_built_with_the_preprocessor():
 
 
 @pytest.mark.slow
-def test_memory_does_not_grow_with_the_number_of_crops():
+def test_memory_does_not_grow_with_the_number_of_crops(tool, tmp_path):
     def peak_megabytes(options):
         program = f"""
             import resource
@@ -142,7 +143,7 @@ def test_memory_does_not_grow_with_the_number_of_crops():
                 type='ImageClassifier',
                 backbone=dict(type='mmpretrain_inception.InceptionV3', out_indices=0),
                 neck=dict(type='GlobalAveragePooling'),
-                head=dict(type='LinearClsHead', num_classes=2, in_channels=64),
+                head=dict(type='LinearClsHead', num_classes=2, in_channels={thinner(64)}),
             )
             model = MODELS.build(
                 dict(type='mmpretrain_inception.MultiCropTTA', module=classifier, crop_size=75, **{options})
@@ -152,7 +153,8 @@ def test_memory_does_not_grow_with_the_number_of_crops():
                 model.test_step(dict(inputs=images, data_samples=[DataSample() for _ in images]))
             print('peak', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
         """
-        done = subprocess.run([sys.executable, '-c', dedent(program)], capture_output=True, text=True)
+        (tmp_path / 'program.py').write_text(dedent(program))
+        done = tool(tmp_path / 'program.py')
         return int(re.search(r'peak (\d+)', done.stdout)[1])
 
     twelve = peak_megabytes(dict(scales=(256,), squares=('centre',)))
