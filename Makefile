@@ -32,8 +32,9 @@ test: $(VENV)/.installed-$(EXTRAS)
 LOWEST := ONEDNN_MAX_CPU_ISA=SSE41 ATEN_CPU_CAPABILITY=default
 
 lowest: $(VENV)/.installed-$(EXTRAS)
-	$(TEST_ENV) $(LOWEST) $(VENV)/bin/python -m pytest -n $(JOBS) -m "not slow and not stress" \
-	    tests/models tests/weights tests/evaluation tests/deploy tests/engine
+	$(TEST_ENV) $(LOWEST) $(VENV)/bin/python -m pytest -n $(JOBS) -m "not slow" \
+	    tests/models tests/evaluation tests/deploy tests/engine tests/weights/test_input_range_fold.py \
+	    tests/weights/test_published_parity.py
 
 stress: $(VENV)/.installed-$(EXTRAS)
 	$(TEST_ENV) $(VENV)/bin/python -m pytest -n $(JOBS) -m stress

@@ -1,5 +1,7 @@
+import gc
 import logging
 import os
+import tempfile
 
 import cv2
 import narrow as narrow_networks
@@ -26,6 +28,18 @@ settings.register_profile('suite', max_examples=60, deadline=None, derandomize=T
 settings.load_profile('suite')
 
 
+def pytest_configure(config):
+    """Let this process and those that it starts leave their temporary files in a folder that goes with it.
+
+    Killed processes cannot remove theirs. pytest's own folders stay where they were, since it keeps those of failures.
+    """
+    os.environ.setdefault('PYTEST_DEBUG_TEMPROOT', tempfile.gettempdir())
+    # Of a short name: paths of sockets have at most 107 characters.
+    folder = tempfile.TemporaryDirectory(prefix='t', ignore_cleanup_errors=True)
+    config.add_cleanup(folder.cleanup)
+    os.environ['TMPDIR'] = tempfile.tempdir = folder.name
+
+
 def pytest_xdist_auto_num_workers(config):
     """Answer ``-n auto`` by memory as well as cores."""
     return workers_for(available_cores(), os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE'))
@@ -39,6 +53,19 @@ def pytest_collection_modifyitems(config, items):
     if long:
         config.hook.pytest_deselected(items=long)
         items[:] = [item for item in items if not item.get_closest_marker('stress')]
+
+
+def pytest_collection_finish():
+    # What is there now is not looked through again.
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item, nextitem):
+    """Free the networks of a module of tests, which hooks and graphs of gradients tie into circles."""
+    if nextitem is None or nextitem.location[0] != item.location[0]:
+        gc.collect()
 
 
 @pytest.fixture(autouse=True)

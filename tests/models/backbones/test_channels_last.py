@@ -7,6 +7,8 @@ from torch import nn
 
 from mmpretrain_inception.models import InceptionV3
 
+pytestmark = pytest.mark.usefixtures('narrow')
+
 
 def is_channels_last(tensor):
     # Slices of channels, as a concatenation's gradients are, are dense in no layout.

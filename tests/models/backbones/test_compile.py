@@ -42,7 +42,8 @@ def everything(model):
         stress(True, {}, False, False),
         (True, {}, True, True),
         (True, dict(frozen_stages=2, norm_eval=True), True, False),
-        (True, dict(with_cp=True), True, False),
+        # Below it is compiled and compared.
+        stress(True, dict(with_cp=True), True, False),
     ],
     ids=str,
 )

@@ -19,7 +19,10 @@ PREPROCESSOR = dict(mean=MEAN.tolist(), std=STD.tolist(), to_rgb=True)
 
 @pytest.fixture
 def classifier(make_classifier, randomise):
+    torch.manual_seed(0)
     model = randomise(make_classifier(backbone=dict(out_indices=4), head=dict(with_aux=False))).eval()
+    # The scores of so few channels differ less from image to image.
+    model.head.fc.weight.data *= 5
     model.data_preprocessor = MODELS.build(dict(type='ClsDataPreprocessor', **PREPROCESSOR))
     return model
 
