@@ -9,6 +9,8 @@ from pathlib import Path
 
 from mmengine.dist import get_world_size
 
+_COMMAND = 'mmpretrain-inception'
+
 
 def command(tool: str, *arguments: str) -> str:
     """Return the command of a tool, spelt as the running one was started.
@@ -21,8 +23,12 @@ def command(tool: str, *arguments: str) -> str:
 
 
 def same_command(*added: str) -> str | None:
-    """Return the command that is running with more arguments; None where no tool of ours, or a launcher, started it."""
-    if get_world_size() > 1 or 'LOCAL_WORLD_SIZE' in os.environ or not _is_tool():
+    """Return the command that is running with more arguments; None where a launcher or no tool of ours started it."""
+    if get_world_size() > 1 or 'LOCAL_WORLD_SIZE' in os.environ:
+        return None
+    if sys.argv[0].startswith(f'{_COMMAND} '):
+        return shlex.join([*sys.argv[0].split(), *sys.argv[1:], *added])
+    if not _is_tool():
         return None
     return shlex.join([*_start(Path(sys.argv[0]).stem), *sys.argv[1:], *added])
 
@@ -42,6 +48,6 @@ def _is_tool() -> bool:
 
 def _start(tool: str) -> list[str]:
     if not _is_tool():
-        return ['mmpretrain-inception', tool]
+        return [_COMMAND, tool]
     python = sys.orig_argv[0] if sys.orig_argv else 'python'
     return [python, str(Path(sys.argv[0]).with_name(f'{tool}.py'))]
