@@ -160,21 +160,20 @@ def shares_of_checkpoints(checkpoints: Sequence[str]) -> set[float]:
     """Return the shares for validation that the images were divided by in training, as far as the files say.
 
     Args:
-        checkpoints: Files or addresses.
+        checkpoints: Checkpoints or exported files, or their addresses.
     """
-    shares = set()
-    for checkpoint in checkpoints:
-        meta = _meta_of(checkpoint)
-        share = (meta.get('dataset_meta') or {}).get('val_share')
-        shares |= {share} if isinstance(share, float) else set()
-    return shares
+    shares = map(_share_of, checkpoints)
+    return {share for share in shares if isinstance(share, float)}
 
 
-def _meta_of(checkpoint: str) -> Mapping[str, Any]:
+def _share_of(checkpoint: str) -> Any:
+    if is_exported(checkpoint):
+        return read_contract(checkpoint).val_share
     try:
-        return {} if is_exported(checkpoint) else open_weights(checkpoint, keep=True).meta
+        meta = open_weights(checkpoint, keep=True).meta
     except InputError:
-        return {}
+        return None
+    return (meta.get('dataset_meta') or {}).get('val_share')
 
 
 def _classes_of(checkpoint: str) -> tuple[str, ...]:
@@ -190,19 +189,27 @@ def _classes_of(checkpoint: str) -> tuple[str, ...]:
     return names if any(tensor.shape[:1] == (len(names),) for tensor in opened.tensors.values()) else ()
 
 
-def check_resumed_classes(checkpoint: str, data: FolderData) -> None:
-    """Refuse to resume a run with other classes, which would silently shift the labels.
+def check_resumed_data(checkpoint: str, data: FolderData) -> None:
+    """Refuse to resume a run with other classes, which would silently shift the labels, or with another division.
 
     Args:
         checkpoint: What is resumed from.
         data: The data of this run.
 
     Raises:
-        InputError: If the checkpoint cannot be read or names other classes than the folder.
+        InputError: If the checkpoint cannot be read or names other classes than the folder, or its run held out another
+            share of the images.
     """
     names = class_names(open_weights(checkpoint, keep=True).meta)
     if names and names != data.classes:
         raise InputError(
             f'{checkpoint}: --resume expects the classes of the checkpoint, {list_some(names)}, but {data.root} has '
             f'{list_some(data.classes)}; restore the classes, or start anew with --cfg-options load_from={checkpoint}'
+        )
+    before = next(iter(shares_of_checkpoints([checkpoint])), None)
+    now = next((settings['val_share'] for settings in data.datasets.values() if 'val_share' in settings), None)
+    if None not in (before, now) and before != now:
+        raise InputError(
+            f'{checkpoint}: --resume expects --val-share {before:g}, as the run began, got {now:g}: images that it '
+            'validates with would be trained on'
         )

@@ -25,7 +25,7 @@ from mmpretrain_inception.configuring.checks import (
 )
 from mmpretrain_inception.configuring.ensemble import Member, declared_members, list_members, with_models
 from mmpretrain_inception.configuring.exported import check_contract
-from mmpretrain_inception.configuring.folder import FolderData, check_resumed_classes, plan_folder
+from mmpretrain_inception.configuring.folder import FolderData, check_resumed_data, plan_folder
 from mmpretrain_inception.configuring.image_size import check_image_size
 from mmpretrain_inception.configuring.machine import FP32, Machine
 from mmpretrain_inception.configuring.options import (
@@ -194,7 +194,7 @@ def plan_training(options: TrainOptions, cfg: Config, machine: Machine) -> Train
     if options.resume is not None:
         checkpoint = find_checkpoint(options.resume, Path(work_dir), cfg)
         if data is not None:
-            check_resumed_classes(checkpoint, data)
+            check_resumed_data(checkpoint, data)
         notes += remark_on_unused(options.weights, options.cfg_options or {})
     resuming = options.resume is not None or bool(cfg.get('resume'))
     start = plan_start(options.weights, cfg, options.cfg_options or {}, resuming=resuming)

@@ -54,6 +54,8 @@ class Contract:
         topk: With ``'sigmoid'``, instead of a threshold, how many of the best classes are predicted. Defaults to None.
         network: In checkpoints, what the network is built with; see :mod:`mmpretrain_inception.deploy.parts`.
             Defaults to None: the file contains the network.
+        val_share: Share of the images that were held out of the training by their content, so that a test uses no
+            others. Defaults to None: the data were divided otherwise.
         config: Name of the config that the network was built from.
         package_version: Version of this package that wrote the file.
 
@@ -75,6 +77,7 @@ class Contract:
     threshold: float | None = None
     topk: int | None = None
     network: Network | None = None
+    val_share: float | None = None
     config: str = ''
     package_version: str = __version__
 
@@ -113,8 +116,9 @@ class Contract:
             input_channel_order=self.input_channel_order,
         )
         values = asdict(self)
-        if self.network is None:
-            del values['network']
+        for name in ('network', 'val_share'):
+            if values[name] is None:
+                del values[name]
         return json.dumps(dict(version=_VERSION, **values, **derived), ensure_ascii=False)
 
     @classmethod
@@ -195,6 +199,7 @@ _CHECKS = {
     'threshold': _is_threshold,
     'topk': _is_topk,
     'network': lambda contract: contract.network is None or is_network(contract.network),
+    'val_share': lambda contract: contract.val_share is None or _is_number(contract.val_share),
     'config': lambda contract: isinstance(contract.config, str),
     'package_version': lambda contract: isinstance(contract.package_version, str),
 }

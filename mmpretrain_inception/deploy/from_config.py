@@ -85,6 +85,7 @@ def contract_from_config(
         with_preprocess=with_preprocess,
         classes=classes,
         preparation=describe_pipeline(pipeline.transforms)[0],
+        val_share=_tested(cfg).get('val_share'),
         config=Path(cfg.filename or '').name,
     )
     return replace(contract, **_scores(cfg.model.get('head') or {}))
@@ -182,11 +183,16 @@ def _build_pipeline(cfg: Config) -> Compose:
 
 
 def _test_pipeline(cfg: Config) -> Sequence[dict[str, Any]]:
+    return _tested(cfg).get('pipeline') or []
+
+
+def _tested(cfg: Config) -> dict[str, Any]:
+    """Return the settings of the test dataset."""
     dataset = (cfg.get('test_dataloader') or {}).get('dataset') or {}
     # RepeatDataset and its like hold the dataset that they wrap.
     while 'pipeline' not in dataset and isinstance(dataset.get('dataset'), dict):
         dataset = dataset['dataset']
-    return dataset.get('pipeline') or []
+    return dataset
 
 
 def _image_size(pipeline: Compose, with_preprocess: bool) -> tuple[int, int]:

@@ -12,8 +12,9 @@ from support import CONFIGS
 
 from mmpretrain_inception.configuring.apply import apply
 from mmpretrain_inception.configuring.config_file import merge_options
-from mmpretrain_inception.configuring.folder import plan_folder
+from mmpretrain_inception.configuring.folder import check_resumed_data, plan_folder
 from mmpretrain_inception.configuring.plan import Plan
+from mmpretrain_inception.deploy.contract import KEY, Contract
 from mmpretrain_inception.errors import InputError, UsageError
 
 CONFIG = Config.fromfile(CONFIGS / 'inception-v3_1xb32_folder.py')
@@ -225,17 +226,39 @@ def test_one_dataset_alone_cannot_have_another_share(data):
         planned(data(ant=30, bee=30), val_share=0.3, options={'train_dataloader.dataset.val_share': 0.5})
 
 
-def test_a_test_uses_the_share_of_the_checkpoint_and_never_images_of_its_training(data, tmp_path):
+def save_checkpoint(path, share):
+    meta = {'dataset_meta': {'classes': ('ant', 'bee'), 'val_share': share}}
+    torch.save({'state_dict': {'head.fc.bias': torch.zeros(2)}, 'meta': meta}, path)
+
+
+def save_onnx(path, share):
+    onnx = pytest.importorskip('onnx')
+    contract = Contract(2, 75, 75, classes=('ant', 'bee'), val_share=share)
+    model = onnx.ModelProto(ir_version=8)
+    onnx.helper.set_model_props(model, {KEY: contract.to_json()})
+    onnx.save(model, path)
+
+
+@pytest.mark.parametrize(('name', 'save'), [('epoch_1.pth', save_checkpoint), ('model.onnx', save_onnx)])
+def test_a_test_uses_the_share_of_the_training_and_never_its_images(data, tmp_path, name, save):
     root = data(ant=50, bee=50)
-    meta = {'dataset_meta': {'classes': ('ant', 'bee'), 'val_share': 0.1}}
-    file = str(tmp_path / 'epoch_1.pth')
-    torch.save({'state_dict': {'head.fc.bias': torch.zeros(2)}, 'meta': meta}, file)
+    file = str(tmp_path / name)
+    save(file, 0.1)
     _, trained = planned(root, val_share=0.1)
     _, tested = planned(root, phases=('test',), checkpoints=[file])
     assert names_of(tested, 'test', root) == names_of(trained, 'val', root)
     assert not set(names_of(tested, 'test', root)) & set(names_of(trained, 'train', root))
     with pytest.raises(UsageError, match=r'--val-share 0.5: the checkpoint was trained with 0.1'):
         planned(root, phases=('test',), checkpoints=[file], val_share=0.5)
+
+
+def test_a_run_resumes_with_its_own_share_alone(data, tmp_path):
+    file = str(tmp_path / 'epoch_1.pth')
+    save_checkpoint(file, 0.3)
+    root = data(ant=30, bee=30)
+    check_resumed_data(file, planned(root, val_share=0.3)[0])
+    with pytest.raises(InputError, match=r'--resume expects --val-share 0\.3, as the run began, got 0\.2'):
+        check_resumed_data(file, planned(root)[0])
 
 
 def test_shares_are_within_chance(data):
