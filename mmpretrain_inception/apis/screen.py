@@ -17,6 +17,7 @@ from mmpretrain_inception.apis.commands import command, nearest
 from mmpretrain_inception.configuring.image_size import image_size
 from mmpretrain_inception.configuring.plan import RunPlan, TestPlan
 from mmpretrain_inception.datasets.image_kinds import count_kinds
+from mmpretrain_inception.engine.hooks.contract_hook import ContractHook
 from mmpretrain_inception.utils.wording import counted, list_some, printable
 from mmpretrain_inception.weights.metafile import described
 
@@ -68,8 +69,18 @@ def training_result(runner: Runner) -> list[str]:
     models = [file for file in files if os.path.exists(file)]
     lines = [('best', ', '.join(scores))] if scores else []
     if models:
-        lines += [('model', nearest(models[0])), ('next', command('test', models[0]))]
+        lines += [('model', nearest(models[0])), ('next', command('test', models[0])), *_prediction(runner, models[0])]
     return _columns(*lines)
+
+
+def _prediction(runner: Runner, model: str) -> Iterator[tuple[str, str]]:
+    """Yield the command that asks the model about an image, if it can be used without its config."""
+    loader = runner.val_dataloader if runner.val_loop is not None else runner.train_dataloader
+    read = getattr(loader.dataset, 'get_data_info', None)
+    image = read(0).get('img_path') if read else None
+    if image and any(isinstance(hook, ContractHook) and hook.describes for hook in runner.hooks):
+        holder = runner.work_dir if Path(model).parent == Path(runner.work_dir) else model
+        yield 'or', command('predict', holder, image)
 
 
 def table_of(metrics: Mapping[str, Any]) -> list[str]:

@@ -41,7 +41,7 @@ KNOWN: tuple[Known, ...] = (
     Known('mmengine', '`save_param_scheduler` is True but', 'a rate that never changes has no schedule to save'),
     Known('mmengine', 'Setting (OMP|MKL)_NUM_THREADS environment variable', 'one thread a process is what is wanted'),
     Known('mmengine', '`broadcast_buffers` is deprecated', 'mmengine passes it on to the wrapper of torch'),
-    Known('mmengine', r'`torch\.cuda\.amp\.GradScaler\(args\.\.\.\)` is deprecated', "mmengine's AmpOptimWrapper uses it"),
+    Known('mmengine', r'`torch\.cuda\.amp\.GradScaler\(args\.\.\.\)` is deprecated', 'AmpOptimWrapper uses it'),
     Known('', 'pkg_resources is deprecated as an API', 'mmengine reads configs by name with it; setup.cfg sees to it'),
     Known('mmpretrain_inception', 'Load checkpoint from', 'the screen before a run says it'),
 )

@@ -24,6 +24,11 @@ class ContractHook(Hook):
     def __init__(self) -> None:
         self._document: str | None = None
 
+    @property
+    def describes(self) -> bool:
+        """Whether the checkpoints of this run can be used without its config; known once training has started."""
+        return self._document is not None
+
     def before_train(self, runner: Runner) -> None:
         """Describe the model."""
         metainfo = getattr(runner.train_dataloader.dataset, 'metainfo', None) or {}
