@@ -80,7 +80,8 @@ def facts() -> Iterator[Fact]:
     yield Fact('system', platform.platform())
     for name, distributions in _IMPORTED.items():
         yield _import(name, distributions)
-    for line in overwritten():
+    line = overwritten()
+    if line:
         yield Fact('overwritten', line, wrong=True)
     yield from _requirements()
     yield from _machine()

@@ -35,7 +35,8 @@ def require_stack() -> None:
 
 def warn_of_overwritten() -> None:
     """Warn if two distributions overwrite each other's files."""
-    for line in overwritten():
+    line = overwritten()
+    if line:
         # At the importer of the package, past this function and the package's own file.
         warnings.warn(line, stacklevel=3)
 
@@ -72,18 +73,19 @@ def versions(*distributions: str) -> dict[str, str]:
     return found
 
 
-def overwritten() -> list[str]:
-    """Return a line for each import name that several installed distributions provide."""
-    lines = []
-    for name, distributions in PROVIDERS.items():
-        found = versions(*distributions)
-        if len(found) > 1:
-            listed = ' and '.join(f'{distribution} {version}' for distribution, version in found.items())
-            lines.append(
-                f'{listed} are both installed and overwrite each other; the files are of {_winner(name, found)}; '
-                f'pip uninstall {" ".join(found)}, then install one of them'
-            )
-    return lines
+def overwritten() -> str:
+    """Return a line if several installed distributions provide the same import name, otherwise an empty one."""
+    found = {name: versions(*distributions) for name, distributions in PROVIDERS.items()}
+    found = {name: several for name, several in found.items() if len(several) > 1}
+    if not found:
+        return ''
+    named = [
+        f'{" and ".join(f"{distribution} {version}" for distribution, version in several.items())} '
+        f'(the files are of {_winner(name, several)})'
+        for name, several in found.items()
+    ]
+    remove = ' '.join(distribution for several in found.values() for distribution in several)
+    return f'installed over each other: {", ".join(named)}; pip uninstall {remove}, then install one of each'
 
 
 def _winner(name: str, found: dict[str, str]) -> str:

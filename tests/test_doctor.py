@@ -46,11 +46,11 @@ def test_what_is_missing_or_broken_is_said_and_the_status_is_1(monkeypatch, caps
 
 
 def test_two_stacks_at_once_are_an_error(monkeypatch, capsys):
-    monkeypatch.setattr(doctor, 'overwritten', lambda: ['a 1 and b 2 are both installed'])
+    monkeypatch.setattr(doctor, 'overwritten', lambda: 'installed over each other: a 1 and b 2')
     with pytest.raises(SystemExit):
         doctor.main()
     printed = capsys.readouterr()
-    assert 'overwritten  a 1 and b 2 are both installed' in printed.out
+    assert 'overwritten  installed over each other: a 1 and b 2' in printed.out
     assert printed.err == 'error: overwritten: see above\n'
 
 

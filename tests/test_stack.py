@@ -58,11 +58,17 @@ def test_two_distributions_of_the_same_files_are_named_and_whose_files_are_there
         version, content = both[distribution]
         install(site, distribution, version, 'mmengine', content)
     install(site, 'mmcv-lite', '2.2.0', 'mmcv', '')
-    assert stack.overwritten() == [
-        'mmengine 0.10.7 and onedl-mmengine 0.10.12 are both installed and overwrite each other; '
-        f'the files are of {last}; pip uninstall mmengine onedl-mmengine, then install one of them'
-    ]
-    with pytest.warns(UserWarning, match='are both installed and overwrite each other') as caught:
+    assert stack.overwritten() == (
+        f'installed over each other: mmengine 0.10.7 and onedl-mmengine 0.10.12 (the files are of {last}); '
+        'pip uninstall mmengine onedl-mmengine, then install one of each'
+    )
+
+
+def test_two_stacks_are_named_in_one_warning(site):
+    for module, names in stack.PROVIDERS.items():
+        for name in (names[0], names[-1]):
+            install(site, name, '1', module, name)
+    with pytest.warns(UserWarning, match='pip uninstall mmengine onedl-mmengine mmcv onedl-mmcv mmpr') as caught:
         stack.warn_of_overwritten()
     assert len(caught) == 1
 
@@ -70,7 +76,7 @@ def test_two_distributions_of_the_same_files_are_named_and_whose_files_are_there
 def test_equal_files_are_of_either(site):
     for distribution in ('mmcv', 'mmcv-lite'):
         install(site, distribution, '2.2.0', 'mmcv', 'the same')
-    assert 'the files are of either;' in stack.overwritten()[0]
+    assert '(the files are of either);' in stack.overwritten()
 
 
 def test_one_stack_is_silent(site):
