@@ -2,6 +2,7 @@
 # make test    run the test suite
 # make lowest  run the tests of numbers as on the oldest processors
 # make stress  run the long forms of its tests
+# make smoke   train, resume, test and predict with the fork of OpenMMLab's packages, in an environment of its own
 # make lint    ruff, mypy and import-linter
 #
 # Each creates .venv and installs what it needs. VENV=DIR takes an environment of yours instead.
@@ -15,7 +16,7 @@ EXTRAS ?= dev
 CONFIG := configs/inception_v3/inception-v3_1xb64_digits-75px.py
 WORK_DIR := work_dirs/inception-v3_1xb64_digits-75px
 
-.PHONY: train test lowest stress lint
+.PHONY: train test lowest stress smoke lint
 
 train: $(VENV)/.installed
 	$(VENV)/bin/python tools/train.py $(CONFIG) --work-dir $(WORK_DIR)
@@ -38,6 +39,11 @@ lowest: $(VENV)/.installed-$(EXTRAS)
 
 stress: $(VENV)/.installed-$(EXTRAS)
 	$(TEST_ENV) $(VENV)/bin/python -m pytest -n $(JOBS) -m stress
+
+# `nox` alone tries all environments. This one takes two minutes, and ends after fifteen whatever happens.
+smoke: $(VENV)/.installed-$(EXTRAS)
+	version=$$($(VENV)/bin/python -c 'import sys; print("%d.%d" % sys.version_info[:2])') && \
+	timeout --kill-after=10 900 $(VENV)/bin/nox --session "smoke-$$version(onedl, newest)" -- import train resume test predict
 
 lint: $(VENV)/.installed-$(EXTRAS)
 	$(VENV)/bin/ruff check
