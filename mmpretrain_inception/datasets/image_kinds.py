@@ -46,7 +46,8 @@ LEFT_OUT: dict[str, str] = {
 _HEIF = 'pillow_heif'
 _NEEDED: dict[str, tuple[Callable[[], bool], str]] = {
     'WEBP': (lambda: bool(features.check('webp')), 'a Pillow that is built with libwebp'),
-    'AVIF': (lambda: 'avif' in features.get_supported(), 'Pillow 11.3 or newer'),
+    # Not by get_supported(), which warns of a missing Tk on servers without a display.
+    'AVIF': (lambda: 'avif' in features.modules and bool(features.check('avif')), 'Pillow 11.3 or newer'),
     'JPEG2000': (lambda: bool(features.check('jpg_2000')), 'a Pillow that is built with OpenJPEG'),
     'HEIF': (lambda: find_spec(_HEIF) is not None, 'pip install pillow-heif'),
 }

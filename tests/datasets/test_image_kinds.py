@@ -1,5 +1,5 @@
 import pytest
-from PIL import Image
+from PIL import Image, features
 
 from mmpretrain_inception.datasets import image_kinds
 from mmpretrain_inception.datasets.folder_scan import find_images, list_folders
@@ -72,3 +72,13 @@ def test_a_format_that_is_not_installed_is_no_image_and_says_what_it_needs(monke
     assert what_it_needs('.heic') == 'pip install pillow-heif'
     assert count_kinds({'.heic': 3}) == '3 .heic (to read them: pip install pillow-heif)'
     assert what_it_needs('.txt') == what_it_needs('.jpg') == ''
+
+
+@pytest.mark.parametrize(('known', 'asked'), [(True, ['avif']), (False, [])], ids=['Pillow 11.3', 'older'])
+def test_only_the_decoder_is_looked_for(monkeypatch, known, asked):
+    """Looking for all of Pillow's features imports Tk, about which it warns on a server without a display."""
+    imported = []
+    monkeypatch.setattr(features, 'check_module', lambda name: imported.append(name) or True)
+    monkeypatch.setattr(features, 'modules', {'tkinter': (), **({'avif': ()} if known else {})})
+    assert image_kinds._NEEDED['AVIF'][0]() is known
+    assert imported == asked
