@@ -37,6 +37,7 @@ from mmpretrain_inception.configuring.options import (
     TrainOptions,
 )
 from mmpretrain_inception.configuring.pretrained import (
+    check_resumed_preprocessing,
     plan_start,
     remark_on_names,
     remark_on_preprocessing,
@@ -196,13 +197,15 @@ def plan_training(options: TrainOptions, cfg: Config, machine: Machine) -> Train
         if data is not None:
             check_resumed_data(checkpoint, data)
         notes += remark_on_unused(options.weights, options.cfg_options or {})
-    resuming = options.resume is not None or bool(cfg.get('resume'))
-    start = plan_start(options.weights, cfg, options.cfg_options or {}, resuming=resuming)
+    resumed = checkpoint if options.resume is not None else '' if cfg.get('resume') else None
+    start = plan_start(options.weights, cfg, options.cfg_options or {}, resumed=resumed)
+    if resumed:
+        check_resumed_preprocessing(resumed, cfg, start)
     source = options.weights or cfg.get('load_from') or ''
     notes += remark_on_names([source])
     if len(start) > 1:
-        notes.append(f'--weights {source}: images are prepared as for its publisher, and not as in {name}')
-    elif not options.weights:
+        notes.append(f'--weights {source}: images are prepared as it expects, and not as in {name}')
+    elif not options.weights and resumed is None:
         notes += remark_on_preprocessing(source, cfg)
     return TrainPlan(
         data=data,

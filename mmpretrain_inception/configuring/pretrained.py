@@ -7,18 +7,22 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from mmengine.config import Config
 
 from mmpretrain_inception.configuring.config_file import get_at, load_config
+from mmpretrain_inception.deploy.contract import KEY, Contract
 from mmpretrain_inception.errors import InputError, UsageError
 from mmpretrain_inception.models import InceptionV3
 from mmpretrain_inception.registry import MODELS, is_kind
 from mmpretrain_inception.weights.files.download import is_address
-from mmpretrain_inception.weights.files.opener import fetch
-from mmpretrain_inception.weights.published import PublishedWeights, find, nearest, published_names
+from mmpretrain_inception.weights.files.opener import fetch, open_weights
+from mmpretrain_inception.weights.published import find, nearest, published_names
 
 # What --weights takes for no weights at all.
 NONE = 'none'
+_PAD = 'count_include_pad'
+_DEFAULTS = {_PAD: True}
 # A path with neither a folder nor an ending is rather a mistyped name.
 _BARE = re.compile(r'[\w-]+')
 
@@ -39,7 +43,9 @@ def locate(source: str) -> str:
     return source
 
 
-def plan_start(weights: str | None, cfg: Config, cfg_options: Mapping[str, Any], *, resuming: bool) -> dict[str, Any]:
+def plan_start(
+    weights: str | None, cfg: Config, cfg_options: Mapping[str, Any], *, resumed: str | None = None
+) -> dict[str, Any]:
     """Return what training starts from and what goes with it, as values by dotted names of the config.
 
     What has to be downloaded is downloaded here, before anything is built.
@@ -48,7 +54,8 @@ def plan_start(weights: str | None, cfg: Config, cfg_options: Mapping[str, Any],
         weights: ``--weights``: a name, file, address or ``none``. None: what the config says.
         cfg: The config.
         cfg_options: What the user set by ``--cfg-options``.
-        resuming: Whether the weights come from an earlier run of the same settings.
+        resumed: The checkpoint of an earlier run that goes on, which needs no other weights; '' if it is not known yet.
+            Defaults to None: a new run.
 
     Raises:
         UsageError: If ``--cfg-options`` name weights too.
@@ -66,7 +73,7 @@ def plan_start(weights: str | None, cfg: Config, cfg_options: Mapping[str, Any],
         return {}
     place = locate(str(source))
     if is_address(place):
-        if not resuming:
+        if resumed is None:
             fetch(place)
     elif weights is not None:
         path = Path(place).expanduser()
@@ -74,27 +81,87 @@ def plan_start(weights: str | None, cfg: Config, cfg_options: Mapping[str, Any],
             raise InputError(f'--weights {weights}: expected a file, address, {NONE} or {", ".join(published_names())}')
         place = str(path.absolute())
     start = {} if place == cfg.get('load_from') else dict(load_from=place)
-    return start if weights not in published_names() else {**start, **preprocessing_of(find(weights), cfg)}
+    if weights is None:
+        return start
+    # What a file expected, a run that started from it still knows.
+    expecting = weights if resumed is None or weights in published_names() else resumed
+    return {**start, **_changes(expecting, cfg)}
 
 
-def preprocessing_of(weights: PublishedWeights, cfg: Config) -> dict[str, Any]:
-    """Return the settings of a config that have to change for published weights, by their dotted names.
+def preprocessing_of(source: str) -> dict[str, Any]:
+    """Return how weights expect their images: ``mean``, ``std`` and ``count_include_pad``, as far as that is known.
+
+    Published weights expect what their publisher does, and checkpoints of ours say what they were trained with.
 
     Args:
-        weights: The weights.
-        cfg: The config.
+        source: What the user calls the weights. What cannot be read says nothing; loading it reports what is wrong.
     """
-    theirs = load_config(str(weights.config))
-    key = 'model.data_preprocessor' if get_at(cfg, 'model.data_preprocessor') else 'data_preprocessor'
-    names = ('mean', 'std') if get_at(cfg, key) else ('mean', 'std', 'to_rgb')
-    expected = {f'{key}.{name}': theirs.data_preprocessor[name] for name in names}
+    if source in published_names():
+        theirs = load_config(str(find(source).config))
+        backbone, statistics = theirs.model.backbone, theirs.data_preprocessor
+        expected = {name: list(statistics[name]) for name in ('mean', 'std')}
+        return {**expected, _PAD: backbone.get(_PAD, True)}
+    try:
+        # Kept for the Runner, which loads the same bytes.
+        opened = open_weights(source, keep=True)
+        document = opened.meta.get(KEY)
+        contract = Contract.from_json(document, source) if isinstance(document, str) else None
+    except InputError:
+        return {}
+    if contract is None or contract.network is None or contract.channel_order != 'RGB':
+        return {}
+    pad = (contract.network.get('backbone') or {}).get(_PAD, True)
+    return {'mean': list(contract.mean), 'std': list(contract.std), _PAD: pad}
+
+
+def _places(cfg: Config) -> dict[str, str]:
+    """Return the dotted names of the settings that :func:`preprocessing_of` returns values for."""
+    if not is_kind(get_at(cfg, 'model.backbone'), InceptionV3, MODELS):
+        return {}
+    places = {_PAD: f'model.backbone.{_PAD}'}
     # Images of one band, or of more than three, have statistics of their own.
-    if get_at(cfg, 'model.backbone.in_channels', 3) != 3:
-        expected = {}
-    if is_kind(get_at(cfg, 'model.backbone'), InceptionV3, MODELS):
-        expected['model.backbone.count_include_pad'] = theirs.model.backbone.get('count_include_pad', True)
-    defaults = {'model.backbone.count_include_pad': True}
-    return {name: value for name, value in expected.items() if get_at(cfg, name, defaults.get(name)) != value}
+    if get_at(cfg, 'model.backbone.in_channels', 3) == 3:
+        key = 'model.data_preprocessor' if get_at(cfg, 'model.data_preprocessor') else 'data_preprocessor'
+        places |= {name: f'{key}.{name}' for name in ('mean', 'std')}
+    return places
+
+
+def _changes(source: str, cfg: Config) -> dict[str, Any]:
+    """Return the settings of a config that differ from what weights expect, by their dotted names."""
+    places = _places(cfg)
+    expected = preprocessing_of(source) if places else {}
+    return {
+        place: expected[name]
+        for name, place in places.items()
+        if name in expected and _differ(get_at(cfg, place, _DEFAULTS.get(name)), expected[name])
+    }
+
+
+def _differ(value: Any, other: Any) -> bool:
+    # The values of a config may be tuples or whole numbers.
+    return not np.array_equal(np.asarray(value), np.asarray(other))
+
+
+def check_resumed_preprocessing(checkpoint: str, cfg: Config, start: Mapping[str, Any]) -> None:
+    """Refuse to resume a run with another preprocessing, as after ``--weights`` that are not named again.
+
+    Args:
+        checkpoint: What is resumed from.
+        cfg: The config.
+        start: What :func:`plan_start` returned.
+
+    Raises:
+        InputError: If the checkpoint was trained with another.
+    """
+    places = _places(cfg)
+    before = preprocessing_of(checkpoint) if places else {}
+    for name, place in places.items():
+        now = start.get(place, get_at(cfg, place, _DEFAULTS.get(name)))
+        if name in before and _differ(now, before[name]):
+            raise InputError(
+                f'{checkpoint}: {place} is {before[name]} in the checkpoint and {now} in this run; --resume needs the '
+                'same settings\nname the --weights that training started from, or set it as it was'
+            )
 
 
 def remark_on_names(sources: Iterable[str]) -> list[str]:
@@ -112,12 +179,15 @@ def remark_on_unused(weights: str | None, cfg_options: Mapping[str, Any]) -> lis
 
 
 def remark_on_preprocessing(source: str, cfg: Config) -> list[str]:
-    """Return a line if a config prepares images otherwise than the publisher of the weights."""
-    if source not in published_names():
-        return []
-    weights = find(source)
-    others = preprocessing_of(weights, cfg)
+    """Return a line if a config prepares images otherwise than weights expect.
+
+    Args:
+        source: What the user calls the weights.
+        cfg: The config.
+    """
+    others = _changes(source, cfg) if source else {}
     if not others:
         return []
     values = ' '.join(f'{name}={value}' for name, value in others.items())
-    return [f'{source}: its publisher has {values}, unlike this config; {weights.config.name} has it all']
+    named = f', as in {find(source).config.name}' if source in published_names() else ''
+    return [f'{source} expects {values}{named}; this config has another value']

@@ -26,6 +26,7 @@ from mmpretrain_inception.inference.model import Model
 from mmpretrain_inception.registry import MODELS
 from mmpretrain_inception.utils.wording import list_some
 from mmpretrain_inception.weights import Opened, class_names, load, load_into, open_weights
+from mmpretrain_inception.weights.published import find, nearest, published_names
 
 _EXPECTED = 'a work directory, a checkpoint, an exported file or the name of a published model'
 
@@ -35,7 +36,8 @@ def load_model(source: str | Path, device: str | torch.device | None = None) -> 
 
     Args:
         source: The work directory of a training run, of which the best checkpoint is used or else the last; a
-            checkpoint; a file that ``tools/export.py`` wrote; or the name of a published model.
+            checkpoint; a file that ``tools/export.py`` wrote; or the name of a published model or of published weights,
+            such as ``torchvision``, which comes before a file of that name (``./torchvision``).
         device: Where to compute. Defaults to the GPU if there is one. Exported files compute on the CPU.
 
     Returns:
@@ -44,6 +46,8 @@ def load_model(source: str | Path, device: str | torch.device | None = None) -> 
     Raises:
         InputError: If there is no such thing, a file is damaged, or a checkpoint does not say how it is used.
     """
+    if str(source) in published_names():
+        return _published(str(source), device)
     path = Path(source).expanduser()
     if path.is_dir():
         path = best_checkpoint(path)
@@ -118,9 +122,12 @@ def _derived(cfg: Config, classes: tuple[str, ...]) -> tuple[Contract | None, st
 def _published(name: str, device: Any) -> Model:
     """Return a model of mmpretrain's index that this package put there."""
     known = {key: info for key, info in ModelHub._models_dict.items() if _is_ours(info)}
-    info = known.get(name)
+    info = known.get(find(name).config.stem if name in published_names() else name)
     if info is None:
-        raise InputError(f'{name}: expected {_EXPECTED}; there is no such file, and the names are {", ".join(known)}')
+        near = nearest(name)
+        hint = f'; did you mean {near}?' if near else ''
+        names = ', '.join((*published_names(), *known))
+        raise InputError(f'{name}: expected {_EXPECTED}{hint}; the names are {names}')
     cfg = load_config(info.config)
     contract, reason = _derived(cfg, tuple(classes_of_dataset(cfg) or ()))
     if contract is None:

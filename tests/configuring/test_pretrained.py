@@ -5,13 +5,15 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 from mmengine.config import Config
 from support import CONFIGS
 
 from mmpretrain_inception.configuring import pretrained
 from mmpretrain_inception.configuring.configure import configure
 from mmpretrain_inception.configuring.options import ExportOptions, TestOptions, TrainOptions
-from mmpretrain_inception.configuring.pretrained import preprocessing_of
+from mmpretrain_inception.deploy.contract import KEY
+from mmpretrain_inception.deploy.from_config import checkpoint_contract
 from mmpretrain_inception.errors import InputError, UsageError
 from mmpretrain_inception.weights import published
 
@@ -76,7 +78,7 @@ def test_a_name_brings_its_address_and_its_publishers_preprocessing(
     assert preprocessing(cfg) == expected
     assert cfg.model.backbone.get('count_include_pad', True) == count_include_pad
     assert [note for note in notes if name in note] == (
-        [f'--weights {name}: images are prepared as for its publisher, and not as in {config}'] if changed else []
+        [f'--weights {name}: images are prepared as it expects, and not as in {config}'] if changed else []
     )
 
 
@@ -161,7 +163,7 @@ def test_a_name_is_tested_and_exported_from_its_address(tmp_path, monkeypatch, c
     options = TestOptions(str(CONFIGS / config), checkpoints=(name,))
     cfg, notes, _ = configure(options)
     assert cfg.load_from == published.find(name).address
-    told = [note for note in notes if note.startswith(f'{name}: its publisher has ')]
+    told = [note for note in notes if note.startswith(f'{name} expects ')]
     assert len(told) == remarks
     options = ExportOptions(str(CONFIGS / config), checkpoint=name, to='onnx', out='m.onnx')
     assert [note for note in configure(options).notes if note in told] == told
@@ -171,13 +173,49 @@ def test_images_of_one_band_keep_their_statistics():
     cfg = Config.fromfile(FOLDER)
     cfg.model.backbone.in_channels = 1
     cfg.data_preprocessor = dict(mean=[7.0], std=[9.0])
-    assert preprocessing_of(published.find('timm-gluon'), cfg) == {}
+    assert pretrained._changes('timm-gluon', cfg) == {}
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    """A checkpoint that says that it was trained on ImageNet's mean and std."""
+    cfg = Config.fromfile(FOLDER)
+    cfg.data_preprocessor.update(IMAGENET)
+    contract, _ = checkpoint_contract(cfg, ('ant', 'bee', 'cat'))
+    torch.save({'state_dict': {'a': torch.ones(3)}, 'meta': {KEY: contract.to_json()}}, tmp_path / 'epoch_1.pth')
+    return str(tmp_path / 'epoch_1.pth')
+
+
+def test_training_from_a_checkpoint_prepares_images_as_it_was_trained(train, checkpoint):
+    cfg, notes, _ = train(weights=checkpoint)
+    assert preprocessing(cfg) == IMAGENET
+    assert notes == (f'--weights {checkpoint}: images are prepared as it expects, and not as in {FOLDER}',)
+
+
+def test_a_checkpoint_that_is_tested_otherwise_than_trained_is_told(checkpoint, image_folder):
+    notes = configure(TestOptions(FOLDER, data=str(image_folder), checkpoints=(checkpoint,))).notes
+    (note,) = (note for note in notes if note.startswith(f'{checkpoint} expects '))
+    assert 'data_preprocessor.mean=[123.675, 116.28, 103.53]' in note
+    assert note.endswith('this config has another value')
+
+
+@pytest.mark.parametrize('weights', [None, 'torchvision', 'none'])
+def test_a_run_is_not_resumed_with_another_preprocessing(train, checkpoint, tmp_path, weights):
+    with pytest.raises(InputError) as error:
+        train(resume=checkpoint, weights=weights)
+    assert str(error.value).splitlines() == [
+        f'{checkpoint}: data_preprocessor.mean is [123.675, 116.28, 103.53] in the checkpoint and '
+        '[127.5, 127.5, 127.5] in this run; --resume needs the same settings',
+        'name the --weights that training started from, or set it as it was',
+    ]
+    assert preprocessing(train(resume=checkpoint, weights='timm-gluon').cfg) == IMAGENET
+    # The file that it started from said so too.
+    (tmp_path / 'gone.pth').touch()
+    assert preprocessing(train(resume=checkpoint, weights='gone.pth').cfg) == IMAGENET
 
 
 def test_a_downloaded_file_starts_training_like_a_local_one(train, tmp_path, monkeypatch, published_at):
     """Through the road of the real thing: a table, a server that is a cache, and a checksum."""
-    import torch
-
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path / 'hub'))

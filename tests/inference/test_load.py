@@ -107,7 +107,8 @@ def test_a_contract_for_other_weights_is_refused_before_memory_is_taken(tmp_path
         load_model(path, 'cpu')
 
 
-def test_a_published_name_is_loaded_with_its_preprocessing(monkeypatch, tmp_path):
+@pytest.mark.parametrize('name', ['inception-v3_torchvision_in1k', 'torchvision'])
+def test_a_published_name_is_loaded_with_its_preprocessing(monkeypatch, tmp_path, name):
     from mmpretrain_inception.deploy.parts import build_network
     from mmpretrain_inception.inference import load
 
@@ -116,7 +117,7 @@ def test_a_published_name_is_loaded_with_its_preprocessing(monkeypatch, tmp_path
         network = build_network({**CONTRACT.network, 'head': dict(type='InceptionHead', num_classes=1000)}, None)
     tensors = {name: torch.zeros(tensor.shape) for name, tensor in network.state_dict().items()}
     monkeypatch.setattr(load, 'open_weights', lambda source: seen.append(source) or Opened(tensors, {}, {}, source))
-    model = load_model('inception-v3_torchvision_in1k', 'cpu')
+    model = load_model(name, 'cpu')
     assert seen[0].startswith('https://download.pytorch.org/')
     assert len(model.classes) == 1000
     assert model.contract.height == 299

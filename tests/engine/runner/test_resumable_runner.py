@@ -113,6 +113,16 @@ def test_a_damaged_checkpoint_is_skipped_and_the_one_before_gives_the_same_end(u
     assert state(resumed) == unkilled()
 
 
+def test_a_run_that_started_from_published_weights_goes_on_from_its_own(unkilled, tmp_path):
+    with pytest.raises(Killed):
+        build(tmp_path, hooks=[kill_after(14)]).train()
+    resumed = build(tmp_path, resume=True)
+    # As in a config that says resume=True and load_from='torchvision'.
+    resumed._load_from = 'torchvision'
+    resumed.train()
+    assert state(resumed) == unkilled()
+
+
 def test_nothing_to_resume_from_is_an_error(tmp_path):
     with pytest.raises(InputError, match='but there is none'):
         build(tmp_path, resume=True).train()
