@@ -3,6 +3,13 @@ import logging
 import os
 import tempfile
 
+# This process and those that it starts leave their temporary files in a folder that goes with it: killed ones cannot
+# remove theirs, and torch makes one when it is imported. Those of failed tests stay where pytest puts them. A short
+# name, because paths of sockets have at most 107 characters.
+os.environ.setdefault('PYTEST_DEBUG_TEMPROOT', tempfile.gettempdir())
+TEMPORARY = tempfile.TemporaryDirectory(prefix='t', ignore_cleanup_errors=True)
+os.environ['TMPDIR'] = tempfile.tempdir = TEMPORARY.name
+
 import cv2
 import narrow as narrow_networks
 import numpy as np
@@ -29,15 +36,7 @@ settings.load_profile('suite')
 
 
 def pytest_configure(config):
-    """Let this process and those that it starts leave their temporary files in a folder that goes with it.
-
-    Killed processes cannot remove theirs. pytest's own folders stay where they were, since it keeps those of failures.
-    """
-    os.environ.setdefault('PYTEST_DEBUG_TEMPROOT', tempfile.gettempdir())
-    # Of a short name: paths of sockets have at most 107 characters.
-    folder = tempfile.TemporaryDirectory(prefix='t', ignore_cleanup_errors=True)
-    config.add_cleanup(folder.cleanup)
-    os.environ['TMPDIR'] = tempfile.tempdir = folder.name
+    config.add_cleanup(TEMPORARY.cleanup)
 
 
 def pytest_xdist_auto_num_workers(config):
