@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import mmengine.runner.checkpoint as mmengine_checkpoint
 import numpy as np
@@ -18,10 +19,14 @@ from mmpretrain.apis.model import ModelHub
 from torch import nn
 
 from mmpretrain_inception.datasets import LoadImage
+from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.utils.modules import unwrap
 from mmpretrain_inception.weights import load_into, networks_in, open_weights
 
 _MIM = Path(__file__).parent / '.mim'
+
+# Models that start from a file: its name, and the versions of the parameters that it left at initialisation.
+_started: WeakKeyDictionary[nn.Module, tuple[str, dict[str, int]]] = WeakKeyDictionary()
 
 
 def register_models() -> None:
@@ -68,7 +73,10 @@ def _initialising_ours(theirs: Callable[..., None]) -> Callable[..., None]:
             prefix = f'{self.prefix.removesuffix(".")}.'
             inside = {name[len(prefix) :]: value for name, value in opened.tensors.items() if name.startswith(prefix)}
             opened = replace(opened, tensors=inside, checkpoint={})
-        load_into(module, opened, new_classes=True)
+        loaded = load_into(module, opened, new_classes=True)
+        parameters = dict(module.named_parameters())
+        left = {name: parameters[name]._version for name in loaded.left_at_init if name in parameters}
+        _started[module] = opened.origin, left
         if hasattr(module, '_params_init_info'):
             update_init_info(module, init_info=self._get_init_info())
         return None
@@ -89,6 +97,7 @@ def let_pipelines_load() -> None:
 
 def _leaving_files(theirs: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
     def preprocess(inferencer: Any, inputs: list[Any], batch_size: int = 1) -> Iterator[Any]:
+        _refuse_random_layers(inferencer)
         steps = inferencer.pipeline.transforms
         if not steps or not isinstance(steps[0], LoadImage):
             yield from theirs(inferencer, inputs, batch_size)
@@ -97,6 +106,25 @@ def _leaving_files(theirs: Callable[..., Iterator[Any]]) -> Callable[..., Iterat
         yield from map(default_collate, inferencer._get_chunk_data(map(pipeline, inputs), batch_size))
 
     return preprocess
+
+
+def _refuse_random_layers(inferencer: Any) -> None:
+    """Refuse to answer from final layers that a start of training left at their random initialisation.
+
+    Training, and loading a checkpoint, change them in place, which PyTorch counts.
+    """
+    if not isinstance(inferencer, ImageClassificationInferencer):
+        return
+    origin, left = _started.get(inferencer.model, ('', {}))
+    parameters = dict(inferencer.model.named_parameters())
+    random = [name for name, version in left.items() if parameters[name]._version == version]
+    # Predictions do not use the auxiliary classifier.
+    random = [name for name in random if '.AuxLogits.' not in name]
+    if random:
+        raise InputError(
+            f'{origin} is for other classes than the model, so that {random[0]} is random and cannot answer;\n'
+            f'use mmpretrain_inception.load_model({origin!r}), or train first'
+        )
 
 
 def _as_sample(image: str | Path | np.ndarray) -> dict[str, Any]:

@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 import torch
 from emulated_gpu import NO_GPU, on_gpu
+from mmengine.config import Config
 from mmpretrain import FeatureExtractor, ImageClassificationInferencer, get_model, inference_model, list_models
 from PIL import Image
 from support import CONFIGS
+from tiny_model import write_checkpoint
 
 import mmpretrain_inception
 from mmpretrain_inception.datasets import LoadImage, load_image
-from mmpretrain_inception.errors import BrokenImageError
+from mmpretrain_inception.errors import BrokenImageError, InputError
 from mmpretrain_inception.weights.files import opener
 from mmpretrain_inception.weights.published import find
 
@@ -155,6 +157,26 @@ def scores(rank, device, file):
 
 
 @NO_GPU
+def test_a_model_whose_final_layer_is_random_does_not_answer(tmp_path):
+    """mmpretrain's inferencer with the folder config and a checkpoint of one's own answered from noise."""
+    file = write_checkpoint(tmp_path / 'own.pth')
+    cfg = Config.fromfile(CONFIGS / 'inception-v3_1xb32_folder.py')
+    with pytest.raises(InputError, match=r'does not fill the model; of another shape: head\.fc\.weight'):
+        ImageClassificationInferencer(cfg, pretrained=str(file))
+    cfg.model.init_cfg = dict(type='Pretrained', checkpoint=str(file))
+    model = get_model(cfg)
+    model.init_weights()
+    inferencer = ImageClassificationInferencer(model)
+    with pytest.raises(InputError, match=r'other classes than the model, so that head\.fc\.weight is random'):
+        inferencer(np.zeros((80, 80, 3), np.uint8))
+    assert FeatureExtractor(model)(np.zeros((80, 80, 3), np.uint8))
+    with torch.no_grad():
+        model.head.fc.weight.add_(1)
+        model.head.fc.bias.add_(1)
+    model._dataset_meta = dict(classes=range(1000))
+    assert len(inferencer(np.zeros((80, 80, 3), np.uint8))[0]['pred_scores']) == 1000
+
+
 @pytest.mark.slow
 def test_an_image_is_classified_on_a_gpu_as_on_a_cpu(tmp_path, make_classifier, randomise):
     torch.save(randomise(make_classifier()).state_dict(), tmp_path / 'a.pth')

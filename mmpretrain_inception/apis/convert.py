@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from mmpretrain_inception.deploy.contract import KEY, Contract
 from mmpretrain_inception.errors import InputError
+from mmpretrain_inception.inference.load import contract_of, published_contract
 from mmpretrain_inception.registry import MODELS
 from mmpretrain_inception.weights import Opened, from_ours, load, open_weights, to_ours, write_weights
 from mmpretrain_inception.weights.families import Family
+from mmpretrain_inception.weights.families.inception_v3.fold import IMAGENET_MEAN, IMAGENET_STD
+from mmpretrain_inception.weights.metafile import address_of, is_published, name_of
+from mmpretrain_inception.weights.published import find
 
 # Metadata of a checkpoint that a converted file keeps.
 _KEPT_META = ('dataset_meta', 'epoch')
+# Mean and deviation of pixels that are normalised to [-1, 1].
+_HALF = 127.5
 
 
 def convert(src: str | Path, dst: str | Path, source: str = 'auto', to: str = 'ours', fold: bool = False) -> str:
@@ -45,8 +53,28 @@ def convert(src: str | Path, dst: str | Path, source: str = 'auto', to: str = 'o
     if family.is_special(weights):
         meta |= family.special_meta
     tensors = family.fold(ours) if fold else ours
+    contract = _contract(opened, str(src), fold)
+    if contract is not None:
+        meta[KEY] = contract.to_json()
     write_weights(dst, from_ours(tensors, to), meta if to == 'ours' else None)
     return f'wrote {len(tensors)} tensors of {src} (scheme {weights.scheme}) to {dst}'
+
+
+def _contract(opened: Opened, src: str, fold: bool) -> Contract | None:
+    """Return how the converted weights are used, if the file or the table of published weights says that."""
+    if is_published(src):
+        contract = published_contract(find(name_of(address_of(src))))
+    else:
+        try:
+            contract = contract_of(opened)
+        except InputError:
+            return None
+    if not fold:
+        return contract
+    if (*contract.mean, *contract.std) != (_HALF,) * 6:
+        return None
+    mean, std = (tuple(255 * value for value in values) for values in (IMAGENET_MEAN, IMAGENET_STD))
+    return replace(contract, mean=mean, std=std)
 
 
 def _reference(family: Family, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

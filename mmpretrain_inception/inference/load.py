@@ -11,12 +11,11 @@ from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.logging import print_log
 from mmengine.registry import DefaultScope
-from mmpretrain.apis.model import ModelHub
 
 from mmpretrain_inception.configuring.config_file import load_config
 from mmpretrain_inception.deploy.contract import KEY, Contract
 from mmpretrain_inception.deploy.exported_classifier import ExportedClassifier
-from mmpretrain_inception.deploy.from_config import checkpoint_contract, classes_of_dataset, foreign_types
+from mmpretrain_inception.deploy.from_config import checkpoint_contract, foreign_types
 from mmpretrain_inception.deploy.parts import build_network
 from mmpretrain_inception.deploy.table import is_exported
 from mmpretrain_inception.engine.runner.checkpoint_files import list_checkpoints
@@ -25,8 +24,9 @@ from mmpretrain_inception.inference.config_text import read_config_text
 from mmpretrain_inception.inference.model import Model
 from mmpretrain_inception.registry import MODELS
 from mmpretrain_inception.utils.wording import list_some
-from mmpretrain_inception.weights import Opened, class_names, load, load_into, open_weights
-from mmpretrain_inception.weights.published import find, nearest, published_names
+from mmpretrain_inception.weights import Opened, class_names, load, load_into, metafile, open_weights
+from mmpretrain_inception.weights.metafile import address_of, is_published, name_of
+from mmpretrain_inception.weights.published import PublishedWeights, find, nearest, published_names
 
 _EXPECTED = 'a work directory, a checkpoint, an exported file or the name of a published model'
 
@@ -46,8 +46,8 @@ def load_model(source: str | Path, device: str | torch.device | None = None) -> 
     Raises:
         InputError: If there is no such thing, a file is damaged, or a checkpoint does not say how it is used.
     """
-    if str(source) in published_names():
-        return _published(str(source), device)
+    if is_published(str(source)):
+        return _published(name_of(address_of(str(source))), device)
     path = Path(source).expanduser()
     if path.is_dir():
         path = best_checkpoint(path)
@@ -119,24 +119,27 @@ def _derived(cfg: Config, classes: tuple[str, ...]) -> tuple[Contract | None, st
         return checkpoint_contract(cfg, classes)
 
 
+def published_contract(weights: PublishedWeights) -> Contract:
+    """Return how published weights are used: by our config with the publisher's preprocessing."""
+    contract, reason = _derived(load_config(str(weights.config)), weights.classes)
+    if contract is None:
+        raise InputError(f'{weights.name}: no rule for {reason}; use tools/test.py with its config')
+    return contract
+
+
 def _published(name: str, device: Any) -> Model:
-    """Return a model of mmpretrain's index that this package put there."""
-    known = {key: info for key, info in ModelHub._models_dict.items() if _is_ours(info)}
-    info = known.get(find(name).config.stem if name in published_names() else name)
-    if info is None:
+    """Return a model by the name of its weights, or of its config in mmpretrain's index."""
+    configs = {Path(model['Config']).stem: key for key, model in metafile.published().items()}
+    name = configs.get(name, name)
+    if name not in published_names():
         near = nearest(name)
         hint = f'; did you mean {near}?' if near else ''
-        names = ', '.join((*published_names(), *known))
-        raise InputError(f'{name}: expected {_EXPECTED}{hint}; the names are {names}')
-    cfg = load_config(info.config)
-    contract, reason = _derived(cfg, tuple(classes_of_dataset(cfg) or ()))
-    if contract is None:
-        raise InputError(f'{name}: no rule for {reason}; use tools/test.py with its config')
-    return _assembled(open_weights(info.weights), contract, name, device)
-
-
-def _is_ours(info: Any) -> bool:
-    return info.weights is not None and Path(info.config).is_relative_to(Path(__file__).parents[1])
+        raise InputError(
+            f'{name}: expected {_EXPECTED}, but there is no such file{hint}\n'
+            f'published models: {", ".join(published_names())}'
+        )
+    weights = find(name)
+    return _assembled(open_weights(weights.address), published_contract(weights), name, device)
 
 
 def _exported(path: Path, device: Any) -> Model:

@@ -1,6 +1,8 @@
 import json
 import shutil
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
@@ -8,8 +10,11 @@ from support import CONFIGS
 from tiny_model import CLASSES, CONTRACT, picture, write_checkpoint
 
 import mmpretrain_inception
+from mmpretrain_inception.apis.convert import convert
 from mmpretrain_inception.deploy.contract import KEY
+from mmpretrain_inception.deploy.parts import build_network
 from mmpretrain_inception.errors import InputError
+from mmpretrain_inception.inference import load
 from mmpretrain_inception.inference.load import contract_of, load_model
 from mmpretrain_inception.inference.model import Model
 from mmpretrain_inception.weights import Opened
@@ -42,7 +47,7 @@ def test_a_work_directory_gives_its_best_checkpoint_and_else_its_last(checkpoint
     ('source', 'message'),
     [
         ('.', r'without checkpoints'),
-        ('no-such-model', r'no-such-model: expected a work directory, .*inception-v3_torchvision_in1k'),
+        ('torchvison', 'expected a work directory, .*; did you mean torchvision\\?\npublished models: .*timm-tf-adv'),
         ('no.pth', r'no\.pth: expected a work directory'),
         ('no.onnx', r'no\.onnx'),
     ],
@@ -107,11 +112,8 @@ def test_a_contract_for_other_weights_is_refused_before_memory_is_taken(tmp_path
         load_model(path, 'cpu')
 
 
-@pytest.mark.parametrize('name', ['inception-v3_torchvision_in1k', 'torchvision'])
-def test_a_published_name_is_loaded_with_its_preprocessing(monkeypatch, tmp_path, name):
-    from mmpretrain_inception.deploy.parts import build_network
-    from mmpretrain_inception.inference import load
-
+@pytest.mark.parametrize('name', ['torchvision', 'inception-v3_torchvision_in1k'])
+def test_a_published_name_is_loaded_with_its_preprocessing(name, monkeypatch):
     seen = []
     with torch.device('meta'):
         network = build_network({**CONTRACT.network, 'head': dict(type='InceptionHead', num_classes=1000)}, None)
@@ -121,3 +123,22 @@ def test_a_published_name_is_loaded_with_its_preprocessing(monkeypatch, tmp_path
     assert seen[0].startswith('https://download.pytorch.org/')
     assert len(model.classes) == 1000
     assert model.contract.height == 299
+
+
+def test_a_converted_checkpoint_is_used_as_its_source(checkpoint, model, tmp_path):
+    for name in ('converted.pth', 'converted.safetensors'):
+        convert(checkpoint, tmp_path / name)
+        converted = load_model(tmp_path / name, 'cpu')
+        assert converted.contract == model.contract
+        assert converted.predict(picture()).scores.tolist() == model.predict(picture()).scores.tolist()
+
+
+def test_folding_the_range_changes_what_is_said_of_the_normalisation(tmp_path):
+    half = replace(CONTRACT, mean=(127.5,) * 3, std=(127.5,) * 3)
+    source = write_checkpoint(tmp_path / 'half.pth', meta={KEY: half.to_json()})
+    convert(source, tmp_path / 'folded.pth', fold=True)
+    scores = [load_model(tmp_path / name, 'cpu').predict(picture()).scores for name in ('half.pth', 'folded.pth')]
+    np.testing.assert_allclose(*scores, atol=1e-5)
+    convert(write_checkpoint(tmp_path / 'other.pth'), tmp_path / 'folded.pth', fold=True)
+    with pytest.raises(InputError, match='got weights only'):
+        load_model(tmp_path / 'folded.pth')
