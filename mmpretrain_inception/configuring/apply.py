@@ -16,7 +16,7 @@ from mmpretrain_inception.configuring.datasets import innermost_datasets
 from mmpretrain_inception.configuring.ensemble import model_key
 from mmpretrain_inception.configuring.machine import BF16, FP32
 from mmpretrain_inception.configuring.plan import Plan, RunPlan, TestPlan, TrainPlan
-from mmpretrain_inception.configuring.several_labels import head_for_several_labels, settings_for_several_labels
+from mmpretrain_inception.configuring.several_labels import settings_for_several_labels
 from mmpretrain_inception.errors import UsageError
 from mmpretrain_inception.registry import HOOKS, STRATEGIES, is_kind, resolve
 from mmpretrain_inception.workarounds import passes_a_gpu_to_ddp
@@ -222,9 +222,6 @@ def _use_weights(cfg: Config, plan: TestPlan) -> None:
     place = get_at(cfg, parent) if parent else cfg
     place[last] = ConfigDict(model)
     if plan.data is not None:
-        for position in range(len(plan.members) if plan.ensemble and plan.data.facts.several_labels else 0):
-            head = f'{key}.members.{position}.model.head'
-            set_at(cfg, head, dict(_delete_=True, **head_for_several_labels(get_at(cfg, head), len(plan.data.classes))))
         for count in _class_counts(cfg):
             set_at(cfg, count, len(plan.data.classes))
 

@@ -15,9 +15,8 @@ from mmpretrain_inception.configuring.config_file import get_at
 from mmpretrain_inception.configuring.data_facts import DataFacts, gather_facts
 from mmpretrain_inception.configuring.data_sides import choose_share, classes_of, dataset_settings
 from mmpretrain_inception.configuring.datasets import innermost_datasets
+from mmpretrain_inception.configuring.trained_data import classes_of_checkpoints, shares_of_checkpoints
 from mmpretrain_inception.datasets.layout import FORMS, find_layout
-from mmpretrain_inception.deploy.runtimes import read_contract
-from mmpretrain_inception.deploy.table import is_exported
 from mmpretrain_inception.errors import InputError, UsageError
 from mmpretrain_inception.registry import DATASETS, resolve
 from mmpretrain_inception.utils.wording import list_some
@@ -133,60 +132,6 @@ def _shares_set(cfg: Config, datasets: Mapping[str, Sequence[str]]) -> set[float
     """Return the shares for validation that the config has, such as one that an earlier run wrote."""
     shares = (get_at(cfg, f'{dataset}.val_share') for dataset in itertools.chain(*datasets.values()))
     return {share for share in shares if share is not None}
-
-
-def classes_of_checkpoints(checkpoints: Sequence[str]) -> tuple[str, ...]:
-    """Return the class names that checkpoints or exported files carry; () if none does.
-
-    A file that cannot be read counts as one without names: loading its weights reports what is wrong with it.
-
-    Args:
-        checkpoints: Files or addresses.
-
-    Raises:
-        InputError: If two of them have different classes.
-    """
-    named = {checkpoint: names for checkpoint in checkpoints if (names := _classes_of(checkpoint))}
-    for checkpoint, names in named.items():
-        first = next(iter(named))
-        if names != named[first]:
-            raise InputError(
-                f'{checkpoint}: expected the classes of {first}, {list_some(named[first])}, got {list_some(names)}'
-            )
-    return next(iter(named.values()), ())
-
-
-def shares_of_checkpoints(checkpoints: Sequence[str]) -> set[float]:
-    """Return the shares for validation that the images were divided by in training, as far as the files say.
-
-    Args:
-        checkpoints: Checkpoints or exported files, or their addresses.
-    """
-    shares = map(_share_of, checkpoints)
-    return {share for share in shares if isinstance(share, float)}
-
-
-def _share_of(checkpoint: str) -> Any:
-    if is_exported(checkpoint):
-        return read_contract(checkpoint).val_share
-    try:
-        meta = open_weights(checkpoint, keep=True).meta
-    except InputError:
-        return None
-    return (meta.get('dataset_meta') or {}).get('val_share')
-
-
-def _classes_of(checkpoint: str) -> tuple[str, ...]:
-    if is_exported(checkpoint):
-        return tuple(read_contract(checkpoint).classes or ())
-    try:
-        # Kept for the Runner, which loads the same bytes.
-        opened = open_weights(checkpoint, keep=True)
-    except InputError:
-        return ()
-    names = class_names(opened.meta)
-    # A model is built for them before its weights are compared, so that their number has to be one of the file's.
-    return names if any(tensor.shape[:1] == (len(names),) for tensor in opened.tensors.values()) else ()
 
 
 def check_resumed_data(checkpoint: str, data: FolderData) -> None:

@@ -44,6 +44,7 @@ from mmpretrain_inception.configuring.pretrained import (
     remark_on_unused,
 )
 from mmpretrain_inception.configuring.resuming import find_checkpoint
+from mmpretrain_inception.configuring.several_labels import for_several_labels
 from mmpretrain_inception.configuring.values import check_groups, check_values
 from mmpretrain_inception.deploy.from_config import num_classes_of
 from mmpretrain_inception.deploy.table import is_exported
@@ -247,12 +248,13 @@ def plan_test(options: TestOptions, cfg: Config, machine: Machine) -> TestPlan:
     notes = [*remark_on_precision(options.amp, precision), *remark_on_names(options.checkpoints)]
     if len(options.checkpoints) == 1:
         notes += remark_on_preprocessing(options.checkpoints[0], cfg)
+    trained = for_several_labels(cfg, len(data.classes)) if data and data.facts.several_labels else cfg
     if exported:
         classes = data.classes if data else None
-        contract = check_contract(files[0], cfg, len(classes) if classes else num_classes_of(cfg), classes)
+        contract = check_contract(files[0], trained, len(classes) if classes else num_classes_of(cfg), classes)
         notes += remark_on_bf16_file(files[0], contract.precision, machine.processor_bf16)
     elif ensemble:
-        members = with_models(members, cfg, name)
+        members = with_models(members, trained, name)
     shown = dict(show=options.show, wait_time=options.wait_time, out_dir=options.show_dir, interval=options.interval)
     return TestPlan(
         data=data,

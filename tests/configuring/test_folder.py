@@ -14,8 +14,9 @@ from support import CONFIGS
 
 from mmpretrain_inception.configuring.apply import apply
 from mmpretrain_inception.configuring.datasets import innermost_datasets
-from mmpretrain_inception.configuring.folder import classes_of_checkpoints, plan_folder
+from mmpretrain_inception.configuring.folder import plan_folder
 from mmpretrain_inception.configuring.plan import Plan
+from mmpretrain_inception.configuring.trained_data import classes_of_checkpoints
 from mmpretrain_inception.errors import InputError, UsageError
 
 

@@ -1,0 +1,67 @@
+"""What checkpoints and exported files say about the data that they were trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from mmpretrain_inception.deploy.runtimes import read_contract
+from mmpretrain_inception.deploy.table import is_exported
+from mmpretrain_inception.errors import InputError
+from mmpretrain_inception.utils.wording import list_some
+from mmpretrain_inception.weights import class_names
+from mmpretrain_inception.weights.files.opener import open_weights
+
+
+def classes_of_checkpoints(checkpoints: Sequence[str]) -> tuple[str, ...]:
+    """Return the class names that checkpoints or exported files carry; () if none does.
+
+    A file that cannot be read counts as one without names: loading its weights reports what is wrong with it.
+
+    Args:
+        checkpoints: Files or addresses.
+
+    Raises:
+        InputError: If two of them have different classes.
+    """
+    named = {checkpoint: names for checkpoint in checkpoints if (names := _classes_of(checkpoint))}
+    for checkpoint, names in named.items():
+        first = next(iter(named))
+        if names != named[first]:
+            raise InputError(
+                f'{checkpoint}: expected the classes of {first}, {list_some(named[first])}, got {list_some(names)}'
+            )
+    return next(iter(named.values()), ())
+
+
+def shares_of_checkpoints(checkpoints: Sequence[str]) -> set[float]:
+    """Return the shares for validation that the images were divided by in training, as far as the files say.
+
+    Args:
+        checkpoints: Checkpoints or exported files, or their addresses.
+    """
+    shares = map(_share_of, checkpoints)
+    return {share for share in shares if isinstance(share, float)}
+
+
+def _share_of(checkpoint: str) -> Any:
+    if is_exported(checkpoint):
+        return read_contract(checkpoint).val_share
+    try:
+        meta = open_weights(checkpoint, keep=True).meta
+    except InputError:
+        return None
+    return (meta.get('dataset_meta') or {}).get('val_share')
+
+
+def _classes_of(checkpoint: str) -> tuple[str, ...]:
+    if is_exported(checkpoint):
+        return tuple(read_contract(checkpoint).classes or ())
+    try:
+        # Kept for the Runner, which loads the same bytes.
+        opened = open_weights(checkpoint, keep=True)
+    except InputError:
+        return ()
+    names = class_names(opened.meta)
+    # A model is built for them before its weights are compared, so that their number has to be one of the file's.
+    return names if any(tensor.shape[:1] == (len(names),) for tensor in opened.tensors.values()) else ()
