@@ -1,5 +1,6 @@
 """Every publisher's own code against ours, from the publisher's own file, over three images at 299 px."""
 
+import gc
 from collections import namedtuple
 
 import pytest
@@ -19,6 +20,13 @@ FID_POOLS = dict(count_include_pad=False, last_pool='max')
 
 # None for what a publisher does not compute.
 Outputs = namedtuple('Outputs', ['features', 'logits', 'aux_logits'], defaults=[None])
+
+
+@pytest.fixture(autouse=True)
+def _freed():
+    """Free the networks of a test, which refer to themselves, before the next one builds its own."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(scope='module')
