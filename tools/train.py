@@ -7,6 +7,12 @@ from huge_pages import use_huge_pages
 def build_parser() -> Parser:
     """Return the parser of the options, which are mmpretrain's and --data."""
     parser = Parser(description='Train a model.')
+    add_train_arguments(parser)
+    return parser
+
+
+def add_train_arguments(parser: Parser) -> None:
+    """Add the options of a training."""
     parser.add_argument(
         'config',
         nargs='?',
@@ -37,7 +43,6 @@ def build_parser() -> Parser:
     parser.add_argument('--no-persistent-workers', action='store_true', help='restart the data workers every epoch')
     add_short_options(parser, '--epochs', '--lr', '--freeze', '--save-every')
     add_run_arguments(parser)
-    return parser
 
 
 if __name__ == '__main__':

@@ -4,6 +4,7 @@ from mmpretrain_inception.apis.complexity import measure_complexity
 from mmpretrain_inception.apis.data import dataset_sources
 from mmpretrain_inception.apis.export import export
 from mmpretrain_inception.apis.predict import predict
+from mmpretrain_inception.apis.print_config import differences, final_config
 from mmpretrain_inception.apis.run import evaluate, train
 from mmpretrain_inception.configuring.options import (
     ConfigOptions,
@@ -22,8 +23,10 @@ __all__ = [
     'TestOptions',
     'TrainOptions',
     'dataset_sources',
+    'differences',
     'evaluate',
     'export',
+    'final_config',
     'measure_complexity',
     'predict',
     'train',

@@ -129,7 +129,7 @@ def test_two_processes_train_and_evaluate_as_one(trained, tmp_path):
 def test_own_images_train_with_their_classes_and_test(tool, tmp_path, image_folder):
     config = CONFIGS / 'inception-v3_1xb32_folder.py'
     small = (
-        *('--cfg-options', 'train_pipeline.1.scale=75', 'train_cfg.max_epochs=1', 'train_dataloader.batch_size=8'),
+        *('--cfg-options', 'train_cfg.max_epochs=1', 'train_dataloader.batch_size=8'),
         *('train_dataloader.dataset.pipeline.1.scale=75', 'val_dataloader.dataset.pipeline.2.crop_size=80'),
         'test_dataloader.dataset.pipeline.2.crop_size=80',
     )
