@@ -96,8 +96,9 @@ def _in_tar(path: str) -> Iterator[Member]:
 
 def _is_used(name: str) -> bool:
     *folders, file = name.replace('\\', '/').split('/')
-    # `./` begins the names of many tar files.
-    return is_image(file) and not any(is_ignored_folder(folder) for folder in folders if folder not in ('', '.'))
+    # Names lead nowhere here: nothing is extracted. `./` begins those of many tar files.
+    named = (folder for folder in folders if folder not in ('', '.', '..'))
+    return is_image(file) and not any(map(is_ignored_folder, named))
 
 
 def _checked(content: bytes) -> bytes:
