@@ -1,5 +1,6 @@
-# Your own images at 299 px, batches of 32: DIR/train/<class>/* and DIR/val/<class>/*.
-# Set DIR with `--data DIR`, or as image_folder in your config. The tools take the classes from the folders.
+# Your own images at 299 px, batches of 32: a folder with train/<class>/* and val/<class>/*, one folder with <class>/*,
+# or a .csv file of path,label. Set it with `--data PATH`, or as image_folder in your config. The tools take the classes
+# from there; docs/data.md has the details.
 image_folder = None
 
 train_pipeline = [
