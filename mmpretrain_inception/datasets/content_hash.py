@@ -6,9 +6,9 @@ import hashlib
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -30,6 +30,8 @@ UNREADABLE = 2**HASH_BITS - 1
 _BLOCK = 2**20
 # So many files at a time go to a thread, and more only while their sizes are small.
 _CHUNK, _CHUNK_BYTES = 256, 2**24
+# Of so many hashes for each file most are of files that are gone.
+_KEPT_FOR_A_FILE = 3
 # A clock may tick once in two seconds (FAT), so that a file that changed as late may change again at the same time.
 _RECENT = 2 * 10**9
 # Reading more than this takes seconds, so that progress is shown.
@@ -71,13 +73,22 @@ def content_hashes(folder: str, paths: Sequence[str]) -> NDArray[np.uint64]:
     known = load_hashes(cached)
     if all(state.key in known for state in states):
         return np.array([known[state.key] for state in states], np.uint64)
-    with _lock(cached):
+    with _locked(cached):
         known = load_hashes(cached)
         known_before = len(known)
-        hashes = _complete(folder, paths, states, known)
-        if len(known) > known_before:
-            save_hashes(cached, {state.key: known[state.key] for state in states if state.key in known})
-    return hashes
+        try:
+            return _complete(folder, paths, states, known)
+        finally:
+            # Also what was read before a Ctrl-C.
+            if len(known) > known_before:
+                save_hashes(cached, _worth_keeping(known, states))
+
+
+def _worth_keeping(known: dict[bytes, int], states: list[_State]) -> dict[bytes, int]:
+    """Return the hashes without those of files that are gone, once they are many."""
+    if len(known) <= _KEPT_FOR_A_FILE * len(states):
+        return known
+    return {state.key: known[state.key] for state in states if state.key in known}
 
 
 def _complete(folder: str, paths: Sequence[str], states: list[_State], known: dict[bytes, int]) -> NDArray[np.uint64]:
@@ -87,16 +98,13 @@ def _complete(folder: str, paths: Sequence[str], states: list[_State], known: di
     size = sum(states[index].size for index in new)
     shown = len(new) > _LONG_FILES or size > _LONG_BYTES
     parts = list(_parts(new, [states[index].size for index in new]))
-    with progress('read images, once', size, 'byte', show=shown) as bar:
-        for part, values in zip(
-            parts, _in_threads(lambda part: [_hash(folder, paths[index]) for index in part], parts)
-        ):
+    results = _in_threads(lambda part: [_hash(folder, paths[index]) for index in part], parts)
+    # Closed, so that Ctrl-C does not wait for the rest.
+    with progress('read images, once', size, 'byte', show=shown) as bar, closing(results):
+        for part, values in zip(parts, results):
             hashes[part] = values
-            known.update(
-                (states[index].key, value)
-                for index, value in zip(part, values)
-                if states[index].key and value != UNREADABLE
-            )
+            read = ((states[index].key, value) for index, value in zip(part, values))
+            known.update((key, value) for key, value in read if key and value != UNREADABLE)
             bar.advance(sum(states[index].size for index in part))
     return hashes
 
@@ -114,7 +122,7 @@ def _parts(items: Sequence[_T], sizes: Sequence[int]) -> Iterator[list[_T]]:
     yield part
 
 
-def _in_threads(function: Callable[[list[_T]], list[_R]], parts: Sequence[list[_T]]) -> Iterator[list[_R]]:
+def _in_threads(function: Callable[[list[_T]], list[_R]], parts: Sequence[list[_T]]) -> Generator[list[_R], None, None]:
     with ThreadPoolExecutor(THREADS) as pool:
         yield from pool.map(function, parts)
 
@@ -144,7 +152,16 @@ def _hash(folder: str, name: str) -> int:
     return int.from_bytes(digest.digest(), 'big')
 
 
-def _lock(cached: Path | None) -> AbstractContextManager[object]:
-    if cached is None:
-        return nullcontext()
-    return FileLock(cached.with_suffix('.lock'))
+@contextmanager
+def _locked(cached: Path | None) -> Iterator[None]:
+    """Let one process read at a time, where files can be locked."""
+    lock = None
+    with suppress(OSError, NotImplementedError):
+        lock = FileLock(cached.with_suffix('.lock')) if cached else None
+        if lock:
+            lock.acquire()
+    try:
+        yield
+    finally:
+        if lock:
+            lock.release(force=True)

@@ -1,3 +1,4 @@
+import multiprocessing
 import os
 import time
 
@@ -6,9 +7,7 @@ import pytest
 
 from mmpretrain_inception.datasets import content_hash
 from mmpretrain_inception.datasets.content_hash import UNREADABLE, content_hashes
-from mmpretrain_inception.datasets.hash_cache import cache_file
-
-LONG_AGO = time.time() - 1000
+from mmpretrain_inception.datasets.hash_cache import cache_file, load_hashes
 
 
 @pytest.fixture(autouse=True)
@@ -108,6 +107,60 @@ def test_where_nothing_can_be_kept_files_are_read_each_time(folder, read, cache)
     for _ in range(2):
         content_hashes(str(folder), names_in(folder))
     assert len(read) == 10
+
+
+def test_what_was_read_before_an_interruption_is_kept(folder, read, monkeypatch):
+    monkeypatch.setattr(content_hash, '_CHUNK', 1)
+    monkeypatch.setattr(content_hash, 'THREADS', 1)
+    original = content_hash._hash
+
+    def interrupt(folder, name):
+        if name == '3.jpg':
+            raise KeyboardInterrupt
+        return original(folder, name)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(content_hash, '_hash', interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            content_hashes(str(folder), names_in(folder))
+    read.clear()
+    content_hashes(str(folder), names_in(folder))
+    assert read == ['3.jpg', '4.jpg']
+
+
+def test_of_processes_that_start_together_one_reads(folder, read):
+    processes = [multiprocessing.get_context('fork').Process(target=read_and_count, args=[folder, n]) for n in range(3)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    counts = [int((folder.parent / f'count {n}').read_text()) for n in range(3)]
+    assert sorted(counts) == [0, 0, 5]
+
+
+def read_and_count(folder, number):
+    original = content_hash._hash
+    names = []
+
+    def hash_slowly(folder, name):
+        time.sleep(0.1)
+        names.append(name)
+        return original(folder, name)
+
+    content_hash._hash = hash_slowly
+    content_hashes(str(folder), names_in(folder))
+    (folder.parent / f'count {number}').write_text(str(len(names)))
+
+
+def test_hashes_of_files_that_are_gone_do_not_pile_up(folder, read):
+    for number in range(9):
+        (folder / '0.jpg').rename(folder / 'x.jpg')
+        (folder / 'x.jpg').rename(folder / '0.jpg')
+        (folder / '1.jpg').write_bytes(b'content %d' % number * 2)
+        for name in names_in(folder):
+            os.utime(folder / name, ns=(number, number))
+        content_hashes(str(folder), names_in(folder))
+    assert len(load_hashes(cache_file(str(folder)))) <= 15
 
 
 def test_files_without_content_are_unreadable(folder):

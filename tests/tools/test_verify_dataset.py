@@ -23,6 +23,22 @@ def test_a_folder_without_broken_files_is_fine(tool, image_folder, name):
     assert '36/36 files in 0:00:' in result.stderr
 
 
+def test_what_is_not_used_is_counted_and_a_table_is_read(tool, image_folder, tmp_path):
+    for name in ('train/ant/notes.txt', 'train/ant/Thumbs.db', '__MACOSX/train/._0.jpg'):
+        (image_folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (image_folder / name).write_text('no image')
+    folder = image_folder / 'train'
+    (folder / 'photos.csv').write_text('path,label\nant/0.jpg,ant\nbee/0.jpg,bee\ncat/0.jpg,cat\n')
+    result = tool('verify_dataset.py', image_folder, folder / 'photos.csv', FOLDER, '--data', image_folder)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines() == [
+        f'data: {image_folder}: 3 classes; images: 24 to train on, 12 to validate (its folders train, val)',
+        'not used: 1 .csv, 1 .db, 1 .txt',
+        f'{image_folder}: not used: 1 .csv, 1 .db, 1 .txt',
+        '75 files checked, 0 broken',
+    ]
+
+
 def test_broken_files_of_a_config_are_named_and_reported(tool, image_folder, tmp_path):
     (image_folder / 'train/ant/0.jpg').write_bytes(b'')
     (image_folder / 'val/bee/1.jpg').write_text('text')

@@ -2,11 +2,19 @@ import re
 
 import pytest
 import torch
+from mmengine.dataset import pseudo_collate
+from mmengine.evaluator import Evaluator
+from mmengine.registry import DATASETS
 from mmpretrain.models.utils.batch_augments import CutMix, Mixup
 from mmpretrain.registry import MODELS
 from mmpretrain.structures import DataSample
+from PIL import Image
+from sklearn.metrics import average_precision_score, f1_score
+from support import CONFIGS
 
 from mmpretrain_inception import InceptionHead
+from mmpretrain_inception.configuring.configure import configure
+from mmpretrain_inception.configuring.options import TrainOptions
 from mmpretrain_inception.errors import InputError
 
 
@@ -79,3 +87,39 @@ def test_the_head_that_the_message_names_trains_on_several_labels_over_our_neck(
     torch.testing.assert_close(loss, expected)
     predicted = model(inputs, annotated, mode='predict')
     torch.testing.assert_close(torch.stack([sample.pred_score for sample in predicted]), logits.sigmoid())
+
+
+def test_a_table_of_several_labels_is_trained_on_and_measured_by_mmpretrains_own(tmp_path, monkeypatch):
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'cache'))
+    labels = ('cat|in', 'dog|in|out', '')
+    for index in range(12):
+        Image.new('RGB', (80, 75), (20 * index, 0, 0)).save(tmp_path / f'{index}.png')
+    rows = ''.join(f'{index}.png,{labels[index % 3]},{"val" if index > 5 else "train"}\n' for index in range(12))
+    (tmp_path / 'photos.csv').write_text(f'path,tags,split\n{rows}')
+    options = TrainOptions(
+        str(CONFIGS / 'inception-v3-modern_1xb64_folder-75px.py'),
+        data=str(tmp_path / 'photos.csv'),
+        work_dir=str(tmp_path),
+    )
+    cfg = configure(options).cfg
+    model = MODELS.build({**cfg.model, 'data_preprocessor': cfg.data_preprocessor}).eval()
+    datasets = [DATASETS.build(cfg[f'{phase}_dataloader'].dataset) for phase in ('train', 'val')]
+    torch.manual_seed(0)
+    batch = model.data_preprocessor(pseudo_collate([datasets[0][index] for index in range(6)]), training=True)
+    assert [sample.gt_label.tolist() for sample in batch['data_samples'][:3]] == [[0, 2], [1, 2, 3], []]
+    loss = model(**batch, mode='loss')['loss']
+    wanted = torch.tensor([[1.0, 0, 1, 0], [0, 1, 1, 1], [0, 0, 0, 0]] * 2)
+    logits = model(batch['inputs'])
+    expected = torch.nn.functional.binary_cross_entropy_with_logits(logits, wanted, reduction='sum') / 6
+    torch.testing.assert_close(loss, expected)
+    evaluator = Evaluator([{**metric} for metric in cfg.val_evaluator])
+    predicted = model.val_step(pseudo_collate([datasets[1][index] for index in range(6)]))
+    assert torch.stack([sample.pred_score for sample in predicted]).shape == (6, 4)
+    # Of an untrained network scores are equal, which the two libraries order differently.
+    scores = torch.rand(6, 4)
+    evaluator.process([sample.set_pred_score(score) for sample, score in zip(predicted, scores)])
+    metrics = evaluator.evaluate(6)
+    average = average_precision_score(wanted.numpy(), scores, average='macro') * 100
+    assert metrics['multi-label/mAP'] == pytest.approx(average, abs=1e-3)
+    f1 = f1_score(wanted.numpy(), scores >= 0.5, average='macro', zero_division=0) * 100
+    assert metrics['multi-label/f1-score'] == pytest.approx(f1, abs=1e-3)
