@@ -6,6 +6,7 @@ from mmengine.config import Config
 from mmpretrain.registry import MODELS
 from narrow import SHARE, torchvision_weights
 from support import REPOSITORY, code_blocks
+from tiny_model import picture, write_checkpoint
 
 pytestmark = pytest.mark.usefixtures('narrow')
 
@@ -28,6 +29,10 @@ def users_folder(narrow, image_folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     torch.manual_seed(0)
     torch.save(torchvision_weights(1000), tmp_path / 'inception_v3_google-0cc3c7bd.pth')
+    (tmp_path / 'work_dirs' / 'flowers').mkdir(parents=True)
+    write_checkpoint(tmp_path / 'work_dirs' / 'flowers' / 'best_accuracy_top1_epoch_3.pth')
+    for name in ('photo.jpg', 'a.jpg', 'b.jpg'):
+        picture().save(tmp_path / name)
 
 
 def test_there_are_snippets():

@@ -22,7 +22,7 @@ predict_module = sys.modules[run.__module__]
 
 
 @pytest.fixture(scope='module')
-def model(tmp_path_factory):
+def model(narrow, tmp_path_factory):
     return load_model(write_checkpoint(tmp_path_factory.mktemp('model') / 'best_x_epoch_1.pth'), 'cpu')
 
 

@@ -5,6 +5,7 @@ import io
 import numpy as np
 import pytest
 import torch
+from narrow import SHARE
 from PIL import Image, ImageOps
 from tiny_model import encoded, picture
 
@@ -97,8 +98,8 @@ def test_one_gives_one_and_several_give_a_list(model):
 def test_features_are_what_the_classifier_sees(model):
     images = [picture(seed=1), picture(seed=2)]
     features = model.features(images)
-    assert features.shape == (2, 2048)
-    assert model.features(images[0]).shape == (2048,)
+    assert features.shape == (2, 2048 // SHARE)
+    assert model.features(images[0]).shape == (2048 // SHARE,)
     logits = model.network.head.fc(torch.from_numpy(features))
     scores = np.stack([prediction.scores for prediction in model.predict(images)])
     np.testing.assert_array_equal(logits.softmax(1).detach().numpy(), scores)

@@ -30,6 +30,7 @@ def config_text(**changes):
     return cfg.pretty_text
 
 
+pytestmark = pytest.mark.usefixtures('narrow')
 TEXT = config_text()
 
 
