@@ -80,6 +80,7 @@ SHORT: dict[str, tuple[type, str, str]] = {
     '--workers': (int, 'N', 'processes that load images; 0: none'),
     '--freeze': (str, 'STAGE', 'last stage of the backbone to freeze, by number or name, or all'),
     '--save-every': (int, 'N', 'epochs between checkpoints (iterations in a run that counts those)'),
+    '--patience': (int, 'N', 'end the training after so many validations without a new best'),
 }
 
 

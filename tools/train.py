@@ -41,7 +41,10 @@ def add_train_arguments(parser: Parser) -> None:
         help='scale the learning rate by the images per step over auto_scale_lr.base_batch_size of the config',
     )
     parser.add_argument('--no-persistent-workers', action='store_true', help='restart the data workers every epoch')
-    add_short_options(parser, '--epochs', '--lr', '--freeze', '--save-every')
+    add_short_options(parser, '--epochs', '--lr', '--freeze', '--save-every', '--patience')
+    parser.add_argument(
+        '--balance', action='store_true', help='count classes alike: weight the loss by the inverse of their images'
+    )
     add_run_arguments(parser)
 
 

@@ -89,6 +89,8 @@ class TrainOptions(RunOptions):
         lr: Learning rate.
         freeze: Last stage of the backbone to freeze, by number or name, or ``'all'``.
         save_every: Epochs between checkpoints; iterations in a run that counts those.
+        patience: How many validations without a new best end the training. Defaults to None: it goes to its end.
+        balance: Whether the loss of an image counts in inverse proportion to the images of its class.
     """
 
     weights: str | None = None
@@ -101,6 +103,8 @@ class TrainOptions(RunOptions):
     lr: float | None = None
     freeze: int | str | None = None
     save_every: int | None = None
+    patience: int | None = None
+    balance: bool = False
 
 
 @dataclass(frozen=True)

@@ -176,6 +176,8 @@ def plan_training(options: TrainOptions, cfg: Config, machine: Machine) -> Train
     name = options.config
     if options.auto_scale_lr and 'auto_scale_lr' not in cfg:
         raise UsageError(f'{name}: --auto-scale-lr needs auto_scale_lr=dict(base_batch_size=...) in the config')
+    if options.patience is not None and options.no_validate:
+        raise UsageError('--patience counts validations, and --no-validate leaves them out; leave one of them out')
     check_groups(cfg, name, ('train',) if options.no_validate else ('train', 'val'))
     launcher = _launcher(options)
     check_sharding(cfg, name, launcher)

@@ -10,13 +10,14 @@ from typing import Any, NamedTuple
 
 from mmengine.config import Config
 from mmengine.config.config import DELETE_KEY
+from mmengine.hooks import EarlyStoppingHook
 
 from mmpretrain_inception.configuring.config_file import get_at, overlap, set_at
 from mmpretrain_inception.configuring.image_size import PHASES, resize_images
 from mmpretrain_inception.configuring.run_length import four_digits, resize_averages, schedulers_of, set_length
 from mmpretrain_inception.configuring.short import Meaning, Short
 from mmpretrain_inception.errors import UsageError
-from mmpretrain_inception.registry import MODELS, resolve
+from mmpretrain_inception.registry import HOOKS, MODELS, is_kind, resolve
 
 # Rates of schedules that are not factors.
 _RATES = ('eta_min', 'eta_max')
@@ -172,6 +173,20 @@ def _save_every(cfg: Config, interval: int) -> Meaning:
     return Meaning({'default_hooks.checkpoint.interval': interval, **unit})
 
 
+def _patience(cfg: Config, patience: int) -> Meaning:
+    if any(cfg.get(part) is None for part in ('val_cfg', 'val_dataloader', 'val_evaluator')):
+        raise UsageError(f'--patience {patience}: expected a config that validates, but this one does not')
+    for index, hook in enumerate(cfg.get('custom_hooks') or ()):
+        if is_kind(hook, EarlyStoppingHook, HOOKS):
+            return Meaning({f'custom_hooks.{index}.patience': patience})
+    hook = dict(type='mmpretrain_inception.EarlyStopHook', patience=patience)
+    return Meaning({f'default_hooks.early_stop.{key}': value for key, value in hook.items()})
+
+
+def _balance(cfg: Config, balance: bool) -> Meaning:
+    return Meaning({'default_hooks.class_weights.type': 'mmpretrain_inception.ClassWeightHook'} if balance else {})
+
+
 def _whole(least: int) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= least
 
@@ -190,4 +205,6 @@ SHORT_OPTIONS: tuple[Short, ...] = (
     Short('workers', 'a whole number of at least 0', _whole(0), _workers),
     Short('freeze', 'a stage', lambda value: True, _freeze),
     Short('save_every', 'a whole number of at least 1', _whole(1), _save_every),
+    Short('patience', 'a whole number of at least 1', _whole(1), _patience),
+    Short('balance', 'True or False', lambda value: isinstance(value, bool), _balance),
 )

@@ -19,3 +19,5 @@ IMAGES_SEEN = 'images_seen'
 BROKEN_IMAGES = 'broken_images'
 # The checkpoint of a run that a signal stopped, until a later one makes it needless.
 STOPPED_CHECKPOINT = 'stopped_ckpt'
+# The best value so far and how many validations were not better, where training stops early.
+EARLY_STOP = 'early_stop'

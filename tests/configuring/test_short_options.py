@@ -161,6 +161,27 @@ def test_a_run_of_iterations_becomes_one_of_epochs():
             {'default_hooks.checkpoint.interval': 50, 'default_hooks.checkpoint.by_epoch': False},
             id='checkpoints are counted as the run is',
         ),
+        pytest.param(
+            dict(patience=3, balance=True),
+            dict(val_cfg=dict(), val_dataloader=dict(), val_evaluator=dict()),
+            {
+                'default_hooks.early_stop.type': 'mmpretrain_inception.EarlyStopHook',
+                'default_hooks.early_stop.patience': 3,
+                'default_hooks.class_weights.type': 'mmpretrain_inception.ClassWeightHook',
+            },
+            id='hooks',
+        ),
+        pytest.param(
+            dict(patience=3),
+            dict(
+                val_cfg=dict(),
+                val_dataloader=dict(),
+                val_evaluator=dict(),
+                custom_hooks=[*EMA, dict(type='EarlyStoppingHook', monitor='accuracy/top1')],
+            ),
+            {'custom_hooks.1.patience': 3},
+            id='the hook that is there',
+        ),
         *(
             pytest.param(
                 dict(freeze=stage),
@@ -187,6 +208,7 @@ def test_what_else_follows_from_an_option(options, config, expected):
         (dict(lr=float('nan')), {}, '--lr nan: expected a number above 0'),
         (dict(lr=1.0), dict(optim_wrapper=None), '--lr 1.0: expected a config with optim_wrapper.optimizer'),
         (dict(save_every=1), {}, '--save-every 1: expected a config with default_hooks.checkpoint'),
+        (dict(patience=3), {}, '--patience 3: expected a config that validates, but this one does not'),
         (dict(image_size='9x9x9'), {}, '--image-size 9x9x9: expected H or HxW in pixels'),
         (
             dict(freeze='Mixed_6'),

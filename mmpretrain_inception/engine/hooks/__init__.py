@@ -1,9 +1,11 @@
 """Hooks of the Runner."""
 
 from mmpretrain_inception.engine.hooks.broken_image_hook import BrokenImageHook
+from mmpretrain_inception.engine.hooks.class_weight_hook import ClassWeightHook
 from mmpretrain_inception.engine.hooks.compile_hook import CompileHook
 from mmpretrain_inception.engine.hooks.contract_hook import ContractHook
 from mmpretrain_inception.engine.hooks.deploy_hook import DeployHook
+from mmpretrain_inception.engine.hooks.early_stop_hook import EarlyStopHook
 from mmpretrain_inception.engine.hooks.finite_loss_hook import FiniteLossHook
 from mmpretrain_inception.engine.hooks.fit_weights_hook import FitWeightsHook
 from mmpretrain_inception.engine.hooks.label_check_hook import LabelCheckHook
@@ -17,9 +19,11 @@ from mmpretrain_inception.engine.hooks.throughput_hook import ThroughputHook
 
 __all__ = [
     'BrokenImageHook',
+    'ClassWeightHook',
     'CompileHook',
     'ContractHook',
     'DeployHook',
+    'EarlyStopHook',
     'FiniteLossHook',
     'FitWeightsHook',
     'LabelCheckHook',
