@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,10 +12,13 @@ from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
 from mmengine.logging import MMLogger
+from mmengine.logging import logger as mmengine_logger
 
 from mmpretrain_inception.utils.main_process import speaks
 
 _PACKAGE = str(Path(__file__).parents[1])
+# The way of a record to the terminal.
+_OF_LOGGING = (__file__, logging.__file__, mmengine_logger.__file__)
 
 
 class Known(NamedTuple):
@@ -62,9 +66,19 @@ class _Terminal(logging.Handler):
 
 
 def _is_for_user(record: logging.LogRecord) -> bool:
-    ours = record.pathname.startswith(_PACKAGE)
-    told = ours or record.levelno >= logging.WARNING
-    return told and not getattr(record, 'log_only', False) and not is_known(record.pathname, record.getMessage())
+    origin = _origin(record)
+    told = origin.startswith(_PACKAGE) or record.levelno >= logging.WARNING
+    return told and not getattr(record, 'log_only', False) and not is_known(origin, record.getMessage())
+
+
+def _origin(record: logging.LogRecord) -> str:
+    """Return the file that a record is from; mmengine's print_log is not it."""
+    if record.pathname != mmengine_logger.__file__:
+        return record.pathname
+    frame = sys._getframe()
+    while frame.f_back is not None and frame.f_code.co_filename in _OF_LOGGING:
+        frame = frame.f_back
+    return frame.f_code.co_filename
 
 
 def is_known(file: str, message: str) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mmengine.logging import MMLogger
+from mmengine.logging import print_log
 from torch import Tensor, nn
 
 from mmpretrain_inception.errors import InputError
@@ -105,8 +105,7 @@ def load_into(
     loaded = load(opened, model, new_classes=new_classes)
     model.load_state_dict(loaded.state_dict, strict=not loaded.left_at_init)
     for line in (*loaded.notes, f'Load checkpoint from {opened.origin}'):
-        # Not by print_log, which hides that the line is ours.
-        MMLogger.get_current_instance().info(line)
+        print_log(line, logger='current')
     return loaded
 
 

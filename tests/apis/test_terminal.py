@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 from mmengine.hooks import Hook
-from mmengine.logging import MMLogger
+from mmengine.logging import MMLogger, print_log
 from mmengine.registry import HOOKS
 from support import REPOSITORY
 
 from mmpretrain_inception.apis import TestOptions, TrainOptions, evaluate, train
 from mmpretrain_inception.apis.commands import command, nearest, same_command
+from mmpretrain_inception.utils import terminal_log
 from mmpretrain_inception.utils.terminal_log import KNOWN, for_a_person
 
 CONFIG = """
@@ -57,6 +58,12 @@ WARNINGS_OF_MMENGINE = """
 logger.warning('"FileClient" will be deprecated in future. Please use')
 logger.warning('something else')
 logger.info('hundreds of lines')
+print_log('more of them', 'current')
+"""
+NOTES_OF_OURS = """
+logger.info('one note')
+print_log('another', 'current')
+logger.info('Load checkpoint from x.pth')
 """
 # Small enough for a screen, with what remains of it for the first figures.
 MOST_LINES = 15
@@ -185,8 +192,10 @@ def test_only_known_warnings_are_held_back(tmp_path, capsys, monkeypatch):
         warnings.showwarning('pkg_resources is deprecated as an API, too', UserWarning, '/x/mmengine/config.py', 1)
         warnings.showwarning('watch out', UserWarning, '/x/stranger.py', 1)
         code = compile(WARNINGS_OF_MMENGINE, '/x/mmengine/fileio/file_client.py', 'exec')
-        exec(code, dict(logger=logger))
-    assert capsys.readouterr() == ('warning: something else\n', 'watch out\n')
+        exec(code, dict(logger=logger, print_log=print_log))
+        code = compile(NOTES_OF_OURS, str(Path(terminal_log.__file__).with_name('notes.py')), 'exec')
+        exec(code, dict(logger=logger, print_log=print_log))
+    assert capsys.readouterr() == ('warning: something else\none note\nanother\n', 'watch out\n')
     logged = (tmp_path / 'run.log').read_text()
     kept = ('an API. See', 'an API, too', '"FileClient" will be', 'something else', 'hundreds of lines')
     assert [text for text in kept if text not in logged] == []

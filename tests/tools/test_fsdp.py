@@ -40,7 +40,7 @@ def sharded(tmp_path_factory):
 
 def train(folder, config, *options, epochs, work_dir='work', settings=()):
     return run_tool(
-        *('train.py', config, '--work-dir', work_dir, *options, '--launcher', 'pytorch'),
+        *('train.py', config, '--work-dir', work_dir, *options, '--verbose', '--launcher', 'pytorch'),
         *('--cfg-options', *SMALL, f'train_cfg.max_epochs={epochs}', *settings),
         cwd=folder,
         ranks=2,
@@ -89,6 +89,6 @@ def test_stopped_and_resumed_equals_uninterrupted(sharded):
 
 def test_one_process_tests_the_whole_checkpoint(sharded):
     folder, trained = sharded
-    result = run_tool('test.py', 'sharded.py', 'work/epoch_2.pth', '--cfg-options', *SMALL, cwd=folder)
+    result = run_tool('test.py', 'sharded.py', 'work/epoch_2.pth', '--verbose', '--cfg-options', *SMALL, cwd=folder)
     assert result.returncode == 0, result.stderr
     assert accuracy(result.stdout) == accuracy(trained.stdout)

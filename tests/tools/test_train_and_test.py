@@ -23,9 +23,21 @@ def trained(tmp_path_factory):
         cwd=folder,
     )
     assert result.returncode == 0, result.stderr
-    assert result.stdout.count('\n') < 20
+    (folder / 'shown.txt').write_text(result.stdout + result.stderr)
+    (folder / 'out.txt').write_text(result.stdout)
     (log,) = folder.rglob('*.log')
     return folder, log.read_text()
+
+
+def test_a_default_run_shows_one_screen_before_its_first_figures(trained):
+    folder, _ = trained
+    lines = (folder / 'out.txt').read_text().splitlines()
+    first = next(number for number, line in enumerate(lines) if line.startswith('epoch 1/2'))
+    assert first <= 15
+    assert [line for line in lines[first:] if not re.match('(epoch [12]/2|best|model|next|or) ', line)] == []
+    shown = (folder / 'shown.txt').read_text()
+    # Neither of Python's warnings nor of the log's.
+    assert re.findall('(?i).*warn.*', shown) == []
 
 
 def last_accuracies(output):
