@@ -24,6 +24,7 @@ from mmpretrain_inception.weights.files.transfer import (
     TransferError,
     announce,
     failure,
+    not_kept,
     verify,
     watch,
 )
@@ -87,10 +88,7 @@ def download(address: str, check: Callable[[Path], object]) -> Path:
     except TransferError as error:
         raise failure(origin, error, f'put it into {target.parent} (TORCH_HOME)') from error
     except OSError as error:
-        raise InputError(
-            f'{address} cannot be kept as {target}: {error.strerror or error}\n'
-            'set TORCH_HOME to a folder that can be written, or download the file and pass its path'
-        ) from error
+        raise not_kept(origin, target, error, 'TORCH_HOME') from error
     return target
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,15 @@ from huggingface_hub.errors import LocalEntryNotFoundError
 from huggingface_hub.utils import tqdm
 
 from mmpretrain_inception.errors import InputError
-from mmpretrain_inception.weights.files.transfer import Meter, TransferError, announce, failure, verify, watch
+from mmpretrain_inception.weights.files.transfer import (
+    Meter,
+    TransferError,
+    announce,
+    failure,
+    not_kept,
+    verify,
+    watch,
+)
 
 _ADDRESS = re.compile(
     r'https://huggingface\.co/(?P<repository>[\w.-]+/[\w.-]+)/resolve/(?P<revision>[^/?]+)/(?P<file>[^?]+)'
@@ -21,6 +30,7 @@ _ADDRESS = re.compile(
 _SHA256 = re.compile('[0-9a-f]{64}')
 # The library counts blocks of 10 MB: a line of 20 kB/s fills one in this time.
 _PERIOD = 600.0
+_NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EEXIST)
 _CACHE = 'set HF_HOME to a cache folder that has it'
 
 
@@ -47,7 +57,7 @@ def download_from_hub(address: str, origin: str, checksum: str, check: Callable[
     assert found is not None
     named = dict(repo_id=found['repository'], revision=found['revision'], filename=found['file'])
     try:
-        path = _kept(named) or _download(named, origin)
+        path = _local(named, origin)
         _check(path, checksum, check)
     except TransferError as error:
         raise failure(origin, error, _CACHE) from error
@@ -61,9 +71,12 @@ def _kept(named: dict[str, Any]) -> Path | None:
         return None
 
 
-def _download(named: dict[str, Any], origin: str) -> Path:
+def _local(named: dict[str, Any], origin: str) -> Path:
     lock = Path(constants.HF_HUB_CACHE) / '.locks' / f'{named["repo_id"].replace("/", "--")}.lock'
     try:
+        kept = _kept(named)
+        if kept is not None:
+            return kept
         lock.parent.mkdir(parents=True, exist_ok=True)
         # The library has its own, but while it waits for it nothing arrives.
         with FileLock(lock):
@@ -75,10 +88,10 @@ def _download(named: dict[str, Any], origin: str) -> Path:
             return Path(watch(lambda meter: hf_hub_download(**named, tqdm_class=_bar(meter)), title, _PERIOD))
     except TransferError:
         raise
-    except PermissionError as error:
-        raise TransferError(f'it cannot be kept in {constants.HF_HUB_CACHE}: {error.strerror}') from error
     # The library's own errors and those of the HTTP library below it, which differs between its versions.
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in _NOT_WRITABLE:
+            raise not_kept(origin, Path(constants.HF_HUB_CACHE), error, 'HF_HOME') from error
         raise TransferError(_reason(error)) from error
 
 

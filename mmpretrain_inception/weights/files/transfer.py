@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -19,6 +20,8 @@ from mmpretrain_inception.utils.progress import REDRAW, progress
 MAX_BYTES = 2**31
 # A download with less than this in a period is given up.
 MIN_BYTES, PERIOD = 2**16, 60.0
+
+_PAGE = re.compile(rb'\s*<(!doctype|html)', re.IGNORECASE)
 
 Result = TypeVar('Result')
 
@@ -113,6 +116,9 @@ def verify(path: Path, checksum: str) -> None:
     kind, _, digits = checksum.partition(':')
     found = pooch.file_hash(str(path), alg=kind)
     if not found.startswith(digits):
+        with path.open('rb') as file:
+            if _PAGE.match(file.read(64)):
+                raise TransferError('got a web page instead of the file (from a proxy or a login?)')
         start = digits if len(digits) <= 16 else f'{digits[:16]}...'
         raise TransferError(f'expected a {kind} that begins with {start}, got {found[:16]}')
 
@@ -120,6 +126,21 @@ def verify(path: Path, checksum: str) -> None:
 def announce(origin: str, folder: Path) -> None:
     """Say what is downloaded, where the progress bars are."""
     print(f'downloading {origin} to {folder}', file=sys.stderr)
+
+
+def not_kept(origin: str, place: Path, error: OSError, variable: str) -> InputError:
+    """Return the error for a download that the cache cannot take.
+
+    Args:
+        origin: What was wanted.
+        place: Where it should go.
+        error: Why it cannot.
+        variable: What names the cache.
+    """
+    return InputError(
+        f'{origin} cannot be kept as {place}: {error.strerror or error}\n'
+        f'set {variable} to a folder that can be written, or download the file and pass its path'
+    )
 
 
 def failure(origin: str, reason: object, cache: str) -> InputError:

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import os
+import tempfile
 import threading
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 import torch
 from huggingface_hub import constants
+from support import as_nobody
 
 from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.weights import published
@@ -93,7 +95,7 @@ def test_a_file_is_downloaded_once_into_the_cache_of_hugging_face(server, tmp_pa
     ('sent', 'stated', 'checksum', 'message'),
     [
         (LOGIN_PAGE, {}, '', 'cannot be downloaded: '),
-        (LOGIN_PAGE, {'Content-Length': str(len(LOGIN_PAGE))}, '', 'expected a sha256 that begins with .*, got '),
+        (LOGIN_PAGE, {'Content-Length': str(len(LOGIN_PAGE))}, '', 'got a web page instead of the file'),
         (CONTENT[:5000], {}, '', 'cannot be downloaded: '),
         (b'x' * len(CONTENT), {}, '', 'expected a sha256 that begins with '),
         (CONTENT, {}, f'sha256:{"0" * 64}', f'a sha256 that begins with 0000000000000000..., got {SHA256[:16]}'),
@@ -149,13 +151,25 @@ def test_without_a_connection_two_lines_say_what_to_do(tmp_path, monkeypatch, of
     )
 
 
+def test_a_cache_that_cannot_be_written_is_named(server, monkeypatch):
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o555)
+        monkeypatch.setattr(constants, 'HF_HUB_CACHE', f'{folder}/hub')
+        monkeypatch.setattr(constants, 'HF_TOKEN_PATH', f'{folder}/token')
+        message = as_nobody(lambda: open_weights('timm-tf'))
+    assert message.splitlines() == [
+        f'timm-tf ({ADDRESS}) cannot be kept as {folder}/hub: Permission denied',
+        'set HF_HOME to a folder that can be written, or download the file and pass its path',
+    ]
+
+
 def test_processes_that_start_together_download_once(server, tmp_path):
     processes = []
-    for _ in range(3):
+    for _ in range(8):
         process = os.fork()
         if not process:
             os._exit(0 if fetch(ADDRESS).read_bytes() == CONTENT else 1)
         processes.append(process)
-    assert [os.waitpid(process, 0)[1] for process in processes] == [0, 0, 0]
+    assert [os.waitpid(process, 0)[1] for process in processes] == [0] * 8
     # Each of the library's downloads asks about the file first.
     assert len(server.requests) == 2
