@@ -96,8 +96,9 @@ def _side_folders(root: str, names: Sequence[str]) -> tuple[dict[str, str], list
     """Return the folders for training, validation and testing, unless these are names of classes."""
     found = {side: [name for name in names if name.lower() in known] for side, known in _NAMES.items()}
     with_classes = {name for side in found.values() for name in side if list_folders(os.path.join(root, name))}
-    # A class may be called `train`: then it holds images and no folders.
-    if not with_classes and not (found[TRAIN] and found[VAL]):
+    others = sorted(set(names) - {name for several in found.values() for name in several})
+    # A class may be called `train`: then it holds images and no folders, and other classes stand beside it.
+    if not with_classes and (others or not names) and not (found[TRAIN] and found[VAL]):
         return {}, []
     for side, several in found.items():
         if len(several) > 1:
@@ -106,7 +107,6 @@ def _side_folders(root: str, names: Sequence[str]) -> tuple[dict[str, str], list
     remarks = []
     if TEST in folders and folders[TEST] not in with_classes:
         remarks.append(f'{folders.pop(TEST)} is not used: it has no folders of classes')
-    others = sorted(set(names) - {name for several in found.values() for name in several})
     if others:
         remarks.append(f'folders beside them are not used: {list_some(others, 5)}')
     return folders, remarks

@@ -102,9 +102,9 @@ def test_the_dumped_config_gives_the_same_metrics_from_any_folder(folder, monkey
 
 
 def test_the_users_option_says_which_images_are_tested(folder):
-    (folder / 'images/test/cat').mkdir(parents=True)
-    (folder / 'images/val/cat/0.jpg').rename(folder / 'images/test/cat/0.jpg')
-    option = {'test_dataloader.dataset.data_prefix': 'test'}
+    (folder / 'images/other/cat').mkdir(parents=True)
+    (folder / 'images/val/cat/0.jpg').rename(folder / 'images/other/cat/0.jpg')
+    option = {'test_dataloader.dataset.data_prefix': 'other'}
     arguments = dict(data='images', checkpoints=('a.pth',), skip_broken=True)
     assert evaluate(test_options(folder, 'val', **arguments))['images'] == 11
     assert evaluate(test_options(folder, 'test', cfg_options=option, **arguments))['images'] == 1

@@ -189,6 +189,7 @@ def test_a_head_for_one_label_that_is_not_ours_is_refused(data):
         (dict(x__ant=3, x__bee=3), (), 'got only x, which holds ant, bee; did you mean --data '),
         (dict(ant=3), ('bee/1.txt',), 'expected images of at least two classes to train on, got only those of ant'),
         ({}, ('ant/1.txt', 'bee/2.heics'), 'expected images (.jpg .png .gif .webp .tif and so on), found 1 .heics, 1'),
+        (dict(train=3), (), 'data/train: expected one folder of images for each class, but there is no folder in it'),
         (dict(val__a=1, valid__a=1, train__a=1), (), 'expected one folder for val, got val, valid; rename one'),
         (dict(val__ant=2, val__bee=2), (), 'train: expected a folder with one folder of images for each class'),
     ],
