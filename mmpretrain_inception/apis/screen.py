@@ -68,6 +68,8 @@ def training_result(runner: Runner) -> list[str]:
     files = [str(info[key]) for key in info if key.startswith('best_ckpt')] or [str(info.get('last_ckpt', ''))]
     models = [file for file in files if os.path.exists(file)]
     lines = [('best', ', '.join(scores))] if scores else []
+    if getattr(runner.train_loop, 'stop_training', False) and runner.iter < runner.max_iters:
+        lines.insert(0, ('stopped', f'early, after {runner.iter:,} of {runner.max_iters:,} steps'))
     if models:
         lines += [('model', nearest(models[0])), ('next', command('test', models[0])), *_prediction(runner, models[0])]
     return _columns(*lines)

@@ -154,6 +154,12 @@ def test_iterations_are_counted_where_there_are_no_epochs(here, capsys):
     assert [line.partition('  ')[0] for line in lines] == ['step 2/4', 'step 4/4']
 
 
+def test_a_run_that_a_hook_of_mmengine_ends_early_says_so(here, capsys):
+    hooks = [dict(type='EarlyStoppingHook', monitor='accuracy/top1', patience=1)]
+    out, _ = run(train, TrainOptions, capsys, cfg_options={'custom_hooks': hooks, 'train_cfg.max_epochs': 9})
+    assert 'stopped  early, after 4 of 18 steps' in out
+
+
 def test_a_stopped_run_says_how_to_go_on(here, capsys, monkeypatch):
     tool = str(REPOSITORY / 'tools' / 'train.py')
     monkeypatch.setattr(sys, 'argv', [tool, 'c.py', '--data', 'two words'])
