@@ -20,7 +20,7 @@ from mmpretrain_inception.inference.journal import Journal
 from mmpretrain_inception.inference.listing import Listing, refuse_nothing
 from mmpretrain_inception.inference.load import load_model
 from mmpretrain_inception.inference.model import Model
-from mmpretrain_inception.inference.rows import Choice, Row, columns, named_classes, row_of
+from mmpretrain_inception.inference.rows import SEPARATOR, Choice, Row, columns, named_classes, row_of
 from mmpretrain_inception.inference.stream import Answered, answers
 from mmpretrain_inception.inference.tables import check_table, write_table
 from mmpretrain_inception.utils.progress import progress
@@ -189,7 +189,8 @@ class _Run:
 
 def _shown(row: Row, name: str) -> str:
     score: Any = row[name.replace('label', 'score')]
-    return f'{printable(row[name])} {score if isinstance(score, str) else f"{score:.1%}"}'
+    scores = score.split(SEPARATOR) if isinstance(score, str) else [score]
+    return f'{printable(row[name])} {SEPARATOR.join(f"{float(each):.1%}" for each in scores)}'
 
 
 def _say(line: str) -> None:

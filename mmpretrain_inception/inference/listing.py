@@ -171,6 +171,14 @@ def _content(name: str, reader: Iterator[Member]) -> Sample | Unreadable:
         return Unreadable('it is no longer in the archive')
 
 
+def names_several(text: str) -> bool:
+    """Return whether an input may name several images: a folder, a pattern, a list or an archive."""
+    path = os.path.expanduser(text)
+    if text.startswith(ADDRESS) or (os.path.isfile(path) and not is_archive(path)):
+        return False
+    return os.path.isdir(path) or is_archive(path) or text.startswith('@') or glob.has_magic(text)
+
+
 def refuse_nothing(listing: Listing, inputs: Sequence[str], unused: str) -> None:
     """Refuse inputs without images.
 

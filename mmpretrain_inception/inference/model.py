@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
@@ -24,9 +25,11 @@ from mmpretrain_inception.deploy.contract import Contract
 from mmpretrain_inception.deploy.pipeline import pipeline_of
 from mmpretrain_inception.deploy.switch import switch_to_deploy
 from mmpretrain_inception.engine.hooks.deploy_hook import refuse_without_deploy_form, store_convolutions
-from mmpretrain_inception.errors import InputError
+from mmpretrain_inception.errors import BrokenImageError, InputError
+from mmpretrain_inception.inference.listing import Listing, Unreadable, names_several
 from mmpretrain_inception.inference.pixels import sample_of
 from mmpretrain_inception.inference.results import Prediction, prediction_of
+from mmpretrain_inception.utils.wording import printable
 
 Packed = dict[str, Any]
 
@@ -64,14 +67,15 @@ class Model:
         """Predict the classes of images.
 
         Args:
-            inputs: A path, the content of a file as bytes, an image of Pillow, an array in RGB of shape (H, W) or
-                (H, W, channels), or a tensor in RGB of shape (channels, H, W); or an iterable of these, or a batch
-                with one more axis in front. :func:`~mmpretrain_inception.inference.pixels.sample_of` has the types.
+            inputs: A path or address, the content of a file as bytes, an image of Pillow, an array in RGB of shape
+                (H, W) or (H, W, channels), or a tensor in RGB of shape (channels, H, W); or a folder, a pattern, an
+                archive or ``@LIST``, an iterable of all these, or a batch with one more axis in front.
+                :func:`~mmpretrain_inception.inference.pixels.sample_of` has the types.
             top_k: How many of the best classes to list. Defaults to 5.
             batch_size: Images computed at once. Defaults to 32.
 
         Returns:
-            A prediction, or for several images a list.
+            A prediction, or a list for what may be several images.
 
         Raises:
             InputError: If an image cannot be used.
@@ -203,8 +207,10 @@ class Model:
 
 def _listed(inputs: Any) -> tuple[Iterator[tuple[str, dict[str, Any]]], bool]:
     """Return named samples of the pipeline, and whether there may be several."""
-    one = (str, Path, bytes, bytearray, memoryview)
-    several = not isinstance(inputs, one) and (getattr(inputs, 'ndim', None) == 4 or _is_iterable(inputs))
+    if isinstance(inputs, (str, Path)):
+        return _samples([inputs]), names_several(str(inputs))
+    one = isinstance(inputs, (bytes, bytearray, memoryview))
+    several = not one and (getattr(inputs, 'ndim', None) == 4 or _is_iterable(inputs))
     return _samples(inputs if several else [inputs]), several
 
 
@@ -214,8 +220,13 @@ def _is_iterable(inputs: Any) -> bool:
 
 def _samples(inputs: Iterable[Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for position, image in enumerate(inputs):
-        if isinstance(image, (str, Path)):
-            yield str(image), dict(img_path=str(image))
+        if isinstance(image, (str, Path)) and names_several(str(image)):
+            for entry, sample in Listing([str(image)]).samples():
+                if isinstance(sample, Unreadable):
+                    raise BrokenImageError(printable(entry.name), sample.reason)
+                yield entry.name, sample
+        elif isinstance(image, (str, Path)):
+            yield str(image), dict(img_path=os.path.expanduser(image))
         else:
             name = f'{type(image).__name__} {position}'
             yield name, sample_of(image, name)

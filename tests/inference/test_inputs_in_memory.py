@@ -1,6 +1,7 @@
 """The same picture gives the same answer, whatever it is handed over as."""
 
 import io
+import shutil
 
 import numpy as np
 import pytest
@@ -103,6 +104,21 @@ def test_features_are_what_the_classifier_sees(model):
     logits = model.network.head.fc(torch.from_numpy(features))
     scores = np.stack([prediction.scores for prediction in model.predict(images)])
     np.testing.assert_array_equal(logits.softmax(1).detach().numpy(), scores)
+
+
+def test_folders_patterns_lists_and_archives_are_several(model, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'in').mkdir()
+    for number in range(2):
+        picture(seed=number).save(tmp_path / 'in' / f'{number}.png')
+    (tmp_path / 'list.txt').write_text('in/0.png\nin/1.png\n')
+    shutil.make_archive('in', 'zip', 'in')
+    expected = [model.predict(f'in/{number}.png', batch_size=1).scores.tolist() for number in range(2)]
+    for inputs in ('in', tmp_path / 'in', 'in/*.png', '@list.txt', 'in.zip', ['in'], ['in/0.png', 'in/1*.png']):
+        found = model.predict(inputs, batch_size=1)
+        assert [prediction.scores.tolist() for prediction in found] == expected
+    assert model.features('in').shape == (2, 2048 // SHARE)
+    assert len(model.predict('in/0*')) == 1
 
 
 GREY = np.zeros((8, 8), np.uint8)
