@@ -37,7 +37,7 @@ def hold_out(hashes: NDArray[np.uint64], classes: Sequence[NDArray[np.int64]], s
 
     An image is for validation if its hash, as a number from 0 to 1, is below ``share``. So other images do not matter,
     copies are on one side, and every machine decides alike. A class that would have no image on one side gets the one
-    whose hash is nearest to ``share``, with its copies, unless all its images are copies of one.
+    whose hash is nearest to ``share``, with its copies. A class of one image, or of copies of one, is trained on.
 
     Args:
         hashes: Of the contents; uint64 of shape (images,).
@@ -56,8 +56,11 @@ def _to_move(
 ) -> Iterator[int]:
     chosen = set()
     for members in classes:
+        if not len(members):
+            continue
         own, held_out = hashes[members], validation[members]
-        if held_out.any() != held_out.all() or len(np.unique(own)) < 2:
+        alone = len(np.unique(own)) == 1
+        if held_out.any() != held_out.all() or (alone and not held_out.any()):
             continue
         # All are on one side: the largest hash is nearest from below, the smallest from above.
         nearest = own.argmax() if held_out.all() else own.argmin()

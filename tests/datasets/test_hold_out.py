@@ -105,9 +105,10 @@ THRESHOLD = int(0.2 * 2**64)
         # One image, or copies of one.
         ([THRESHOLD + 5, THRESHOLD + 5], [False, False], ()),
         ([THRESHOLD + 5], [False], ()),
-        ([3, 3, 3], [True, True, True], ()),
+        ([3], [False], (0,)),
+        ([3, 3, 3], [False, False, False], (0,)),
     ],
-    ids=['both', 'no-val', 'no-train', 'copies-move', 'only-copies', 'one', 'one-in-val'],
+    ids=['both', 'no-val', 'no-train', 'copies-move', 'only-copies', 'one', 'one-in-val', 'copies-in-val'],
 )
 def test_a_class_without_images_on_one_side_gets_the_nearest(hashes, validation, moved):
     # Beside a class that is on both sides.
