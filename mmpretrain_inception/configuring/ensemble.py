@@ -9,7 +9,7 @@ from mmengine.config import Config
 from mmengine.model import BaseTTAModel
 
 from mmpretrain_inception.configuring.config_file import get_at, load_config
-from mmpretrain_inception.configuring.pretrained import locate
+from mmpretrain_inception.configuring.pretrained import obtain
 from mmpretrain_inception.errors import InputError, UsageError
 from mmpretrain_inception.models.classifiers.ensemble import EnsembleClassifier
 from mmpretrain_inception.registry import MODELS, is_kind
@@ -57,13 +57,13 @@ def list_members(cfg: Config, checkpoints: Sequence[str], name: str) -> list[Mem
 
     Raises:
         UsageError: If there are too few or too many checkpoints.
-        InputError: If one looks like the name of published weights, but is none.
+        InputError: If one looks like the name of published weights, but is none, or cannot be downloaded.
     """
     declared = declared_members(cfg)
     if not declared:
         if not checkpoints:
             raise UsageError(f'{name}: expected a checkpoint after the config, or several for an ensemble')
-        return [Member(locate(checkpoint)) for checkpoint in checkpoints]
+        return [Member(obtain(checkpoint)) for checkpoint in checkpoints]
     files: list[str | None] = list(checkpoints) or [member.get('checkpoint') for member in declared]
     if len(files) != len(declared):
         raise UsageError(
@@ -76,7 +76,7 @@ def list_members(cfg: Config, checkpoints: Sequence[str], name: str) -> list[Mem
             f'name it there, or give {len(files)} checkpoints after the config'
         )
     return [
-        Member(locate(str(file)), member.get('config'), member.get('model')) for file, member in zip(files, declared)
+        Member(obtain(str(file)), member.get('config'), member.get('model')) for file, member in zip(files, declared)
     ]
 
 

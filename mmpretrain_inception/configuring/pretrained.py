@@ -43,6 +43,18 @@ def locate(source: str) -> str:
     return source
 
 
+def obtain(source: str) -> str:
+    """Do as :func:`locate`, and download what has to be downloaded, before anything is built.
+
+    Raises:
+        InputError: As there, or if the download fails.
+    """
+    place = locate(source)
+    if is_address(place):
+        fetch(place)
+    return place
+
+
 def plan_start(
     weights: str | None, cfg: Config, cfg_options: Mapping[str, Any], *, resumed: str | None = None
 ) -> dict[str, Any]:
@@ -71,11 +83,8 @@ def plan_start(
     source = weights or cfg.get('load_from')
     if not source:
         return {}
-    place = locate(str(source))
-    if is_address(place):
-        if resumed is None:
-            fetch(place)
-    elif weights is not None:
+    place = obtain(str(source)) if resumed is None else locate(str(source))
+    if weights is not None and not is_address(place):
         path = Path(place).expanduser()
         if not path.is_file():
             raise InputError(f'--weights {weights}: expected a file, address, {NONE} or {", ".join(published_names())}')

@@ -158,7 +158,7 @@ def test_a_resumed_run_downloads_nothing(train, fetched, tmp_path):
         ('inception-v3_keras_in1k.py', 'keras', 0),
     ],
 )
-def test_a_name_is_tested_and_exported_from_its_address(tmp_path, monkeypatch, config, name, remarks):
+def test_a_name_is_tested_and_exported_from_its_address(fetched, tmp_path, monkeypatch, config, name, remarks):
     monkeypatch.chdir(tmp_path)
     options = TestOptions(str(CONFIGS / config), checkpoints=(name,))
     cfg, notes, _ = configure(options)
@@ -167,6 +167,7 @@ def test_a_name_is_tested_and_exported_from_its_address(tmp_path, monkeypatch, c
     assert len(told) == remarks
     options = ExportOptions(str(CONFIGS / config), checkpoint=name, to='onnx', out='m.onnx')
     assert [note for note in configure(options).notes if note in told] == told
+    assert fetched == [cfg.load_from] * 2
 
 
 def test_images_of_one_band_keep_their_statistics():
