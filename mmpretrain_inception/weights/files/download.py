@@ -25,6 +25,7 @@ from mmpretrain_inception.weights.files.transfer import (
     announce,
     failure,
     not_kept,
+    shortened,
     verify,
     watch,
 )
@@ -165,6 +166,4 @@ def _reason(error: Exception) -> str:
         return f'the server sent nothing for {TIMEOUT[1]:g} seconds'
     if 'IncompleteRead' in text:
         return _CUT_SHORT
-    if 'NameResolutionError' in text:
-        return 'its server is not known (no connection to the internet?)'
-    return text[-160:]
+    return shortened(text)

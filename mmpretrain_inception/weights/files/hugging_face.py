@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import errno
+import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 from huggingface_hub import constants, hf_hub_download
-from huggingface_hub.errors import LocalEntryNotFoundError
+from huggingface_hub.errors import LocalEntryNotFoundError, OfflineModeIsEnabled
 from huggingface_hub.utils import tqdm
 
 from mmpretrain_inception.errors import InputError
@@ -20,6 +22,7 @@ from mmpretrain_inception.weights.files.transfer import (
     announce,
     failure,
     not_kept,
+    shortened,
     verify,
     watch,
 )
@@ -85,7 +88,8 @@ def _local(named: dict[str, Any], origin: str) -> Path:
                 return kept
             announce(origin, Path(constants.HF_HUB_CACHE))
             title = named['repo_id'].rpartition('/')[2]
-            return Path(watch(lambda meter: hf_hub_download(**named, tqdm_class=_bar(meter)), title, _PERIOD))
+            with _quiet():
+                return Path(watch(lambda meter: hf_hub_download(**named, tqdm_class=_bar(meter)), title, _PERIOD))
     except TransferError:
         raise
     # The library's own errors and those of the HTTP library below it, which differs between its versions.
@@ -93,6 +97,18 @@ def _local(named: dict[str, Any], origin: str) -> Path:
         if isinstance(error, OSError) and error.errno in _NOT_WRITABLE:
             raise not_kept(origin, Path(constants.HF_HUB_CACHE), error, 'HF_HOME') from error
         raise TransferError(_reason(error)) from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the library from a line for each attempt; the error says why the last one failed."""
+    logger = logging.getLogger('huggingface_hub')
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def _bar(meter: Meter) -> type[Any]:
@@ -129,4 +145,6 @@ def _check(path: Path, checksum: str, check: Callable[[Path], object]) -> None:
 def _reason(error: Exception) -> str:
     if isinstance(error, LocalEntryNotFoundError) and error.__cause__ is not None:
         return _reason(error.__cause__) if isinstance(error.__cause__, Exception) else str(error.__cause__)
-    return ' '.join(str(error).split())[:160] or type(error).__name__
+    if isinstance(error, OfflineModeIsEnabled):
+        return 'HF_HUB_OFFLINE is set'
+    return shortened(str(error).partition('\n')[0]) or type(error).__name__

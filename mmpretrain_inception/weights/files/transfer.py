@@ -21,6 +21,14 @@ MAX_BYTES = 2**31
 # A download with less than this in a period is given up.
 MIN_BYTES, PERIOD = 2**16, 60.0
 
+# How libraries say that a name has no address: requests, and those of the system's.
+_UNKNOWN = (
+    'NameResolutionError',
+    'Name or service not known',
+    'getaddrinfo',
+    'name resolution',
+    'nodename nor servname',
+)
 _PAGE = re.compile(rb'\s*<(!doctype|html)', re.IGNORECASE)
 
 Result = TypeVar('Result')
@@ -121,6 +129,17 @@ def verify(path: Path, checksum: str) -> None:
                 raise TransferError('got a web page instead of the file (from a proxy or a login?)')
         start = digits if len(digits) <= 16 else f'{digits[:16]}...'
         raise TransferError(f'expected a {kind} that begins with {start}, got {found[:16]}')
+
+
+def shortened(text: str) -> str:
+    """Return the reason in a library's message, on one line.
+
+    Args:
+        text: The message.
+    """
+    if any(part in text for part in _UNKNOWN):
+        return 'its server is not known (no connection to the internet?)'
+    return ' '.join(text.split())[-160:]
 
 
 def announce(origin: str, folder: Path) -> None:
