@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
+import cv2
 import torch
 from mmengine.dataset import Compose
 from mmpretrain.structures import DataSample
@@ -110,6 +111,9 @@ def _prepare(pipeline: Compose, keep_content: bool, image: tuple[Entry, Sample |
         packed = pipeline(dict(sample) if content is None else dict(sample, img_bytes=content))
     except BrokenImageError as error:
         return entry, error.reason or str(error)
+    # Of an image that decodes but cannot be resized, for example one that is a pixel high.
+    except (cv2.error, MemoryError) as error:
+        return entry, ' '.join(str(error).split()) or 'it needs too much memory'
     # Tensors would go from process to process as open files.
     return entry, (packed['inputs'].numpy(), content)
 
