@@ -76,8 +76,8 @@ def server(tmp_path, monkeypatch):
 
 
 def kept(tmp_path):
-    """The files in the cache with weights, or with the remains of a download."""
-    files = [path for path in (tmp_path / 'hub').rglob('*') if path.is_file()]
+    """The files in the cache under their final names. Some versions of the library go on with unfinished ones."""
+    files = [path for path in (tmp_path / 'hub').rglob('*') if path.is_file() and path.suffix != '.incomplete']
     return sorted(path.name for path in files if 'blobs' in path.parts or 'snapshots' in path.parts)
 
 
@@ -124,7 +124,7 @@ def test_a_server_that_falls_silent_is_given_up(server, tmp_path, monkeypatch):
     monkeypatch.setattr(module, '_PERIOD', 0.5)
     with pytest.raises(InputError, match=r'the server sent less than 65,536 bytes in 0\.5 seconds'):
         fetch(ADDRESS)
-    assert [name for name in kept(tmp_path) if not name.endswith('.incomplete')] == []
+    assert kept(tmp_path) == []
 
 
 def test_a_file_that_is_too_large_is_given_up(server, tmp_path, monkeypatch):
