@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from mmengine.config import Config
 
@@ -123,6 +123,9 @@ class TestPlan(RunPlan):
         tta: Whether to average over test-time augmentation.
         shown: Settings of the hook that shows images. None: none are shown.
     """
+
+    # Its name would make pytest collect it.
+    __test__: ClassVar[bool] = False
 
     members: tuple[Member, ...] = ()
     ensemble: bool = False

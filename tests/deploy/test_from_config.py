@@ -116,7 +116,7 @@ def kinds_of_files():
         yield f'{orientation}.jpg', photograph, dict(exif=exif)
 
 
-@pytest.mark.parametrize(('name', 'image', 'options'), kinds_of_files(), ids=lambda value: str(value)[:20])
+@pytest.mark.parametrize(('name', 'image', 'options'), list(kinds_of_files()), ids=lambda value: str(value)[:20])
 @pytest.mark.parametrize('kind', ['mmpretrain_inception.LoadImage', 'LoadImageFromFile'])
 def test_the_document_reads_every_kind_of_file_as_the_pipeline_does(
     config, documented, tmp_path, kind, name, image, options

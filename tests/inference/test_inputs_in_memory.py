@@ -144,7 +144,11 @@ def test_other_images_in_memory_are_refused(image, message):
         sample_of(image, 'image 7')
 
 
-@pytest.mark.parametrize('image', [b'', b'no image', 'missing.jpg', Image.new('F', (8, 8))], ids=str)
+@pytest.mark.parametrize(
+    'image',
+    [b'', b'no image', 'missing.jpg', Image.new('F', (8, 8))],
+    ids=['no bytes', 'other bytes', 'no file', 'floats'],
+)
 def test_broken_images_are_named(model, image, tmp_path):
     name = image if isinstance(image, str) else f'{type(image).__name__} 1'
     with pytest.raises(BrokenImageError, match=f'^{name}: '):
