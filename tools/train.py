@@ -45,6 +45,9 @@ def add_train_arguments(parser: Parser) -> None:
     parser.add_argument(
         '--balance', action='store_true', help='count classes alike: weight the loss by the inverse of their images'
     )
+    parser.add_argument(
+        '--folds', type=int, metavar='K', help='cross-validate: train K times, each on all but one Kth of the images'
+    )
     add_run_arguments(parser)
 
 

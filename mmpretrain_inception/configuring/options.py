@@ -90,6 +90,8 @@ class TrainOptions(RunOptions):
         freeze: Last stage of the backbone to freeze, by number or name, or ``'all'``.
         save_every: Epochs between checkpoints; iterations in a run that counts those.
         patience: How many validations without a new best end the training. Defaults to None: it goes to its end.
+        folds: Number of folds to train and validate in, one run each (k-fold cross-validation). Defaults to None: one
+            run on the validation images.
         balance: Whether the loss of an image counts in inverse proportion to the images of its class.
     """
 
@@ -105,6 +107,7 @@ class TrainOptions(RunOptions):
     save_every: int | None = None
     patience: int | None = None
     balance: bool = False
+    folds: int | None = None
 
 
 @dataclass(frozen=True)
