@@ -10,7 +10,7 @@ from mmengine.config import Config
 from mmpretrain.registry import MODELS
 from support import run_tool
 
-from mmpretrain_inception.apis import TestOptions, TrainOptions, evaluate, train
+from mmpretrain_inception.apis import TestOptions, TrainOptions, evaluate, find_lr, train
 from mmpretrain_inception.apis.fast import quicken
 from mmpretrain_inception.configuring.fast import WAYS, choose_way
 from mmpretrain_inception.configuring.machine import Machine
@@ -224,3 +224,37 @@ def test_where_the_file_cannot_be_kept_the_test_runs_in_pytorch(folder, monkeypa
     monkeypatch.setattr('mmpretrain_inception.apis.fast.choose_way', lambda machine: way_of('OpenVINO in fp32'))
     assert measure(folder, 'fast', fast=True)['accuracy/top1'] == measure(folder, 'plain')['accuracy/top1']
     assert 'c.py is not one' in capsys.readouterr().out
+
+
+def test_folds_are_trained_once_and_summed_up(folder, capsys):
+    def train_folds(**changed):
+        train(TrainOptions('c.py', data='images', work_dir='work', folds=2, epochs=1, **changed))
+        return [line for line in capsys.readouterr().out.splitlines() if line.startswith(('accuracy/', 'fold '))]
+
+    first = train_folds()
+    assert first[:2] == ['fold 1 of 2: work/fold_1_of_2', 'fold 2 of 2: work/fold_2_of_2']
+    # A fold that was interrupted goes on from its checkpoint; the other is not trained again.
+    (folder / 'work/fold_2_of_2/metrics.json').unlink()
+    assert train_folds() == ['fold 1 of 2: work/fold_1_of_2, trained before', *first[1:]]
+    assert json.loads((folder / 'work/folds.json').read_text()).keys() == {'folds', 'mean', 'std'}
+    with pytest.raises(InputError, match='fold_1_of_2 was trained with other settings'):
+        train_folds(lr=0.5)
+
+
+def test_a_learning_rate_is_found_and_nothing_of_the_sweep_is_kept(folder):
+    found = find_lr(TrainOptions('c.py', data='images', work_dir='work'), start=1e-2, end=10.0, steps=80)
+    assert 1e-3 < found.rate < 1
+    assert found.picture.read_bytes().startswith(b'\x89PNG')
+    assert not list(folder.glob('work/**/*.pth'))
+
+
+@pytest.mark.parametrize(
+    ('sweep', 'message'),
+    [
+        (dict(start=0.0), '--start 0.0 --end 1.0: expected two rising'),
+        (dict(steps=5), '--steps 5: expected at least 20'),
+    ],
+)
+def test_a_sweep_that_is_none(sweep, message):
+    with pytest.raises(InputError, match=message):
+        find_lr(TrainOptions('c.py'), **sweep)
