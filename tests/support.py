@@ -55,6 +55,7 @@ def run_tool(name, *arguments, cwd, ranks=1):
     with tempfile.NamedTemporaryFile('r') as out, tempfile.NamedTemporaryFile('r') as err:
         request = dict(tool=command[0], arguments=command[1:], folder=str(cwd), out=out.name, err=err.name)
         request |= dict(narrow=narrow.active(), ranks=ranks, port=free_port())
+        request['environment'] = {**os.environ, 'OMP_NUM_THREADS': '1'}
         print(json.dumps(request), file=server.stdin, flush=True)
         status = int(server.stdout.readline())
         return subprocess.CompletedProcess(command, status, out.read(), err.read())

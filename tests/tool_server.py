@@ -37,6 +37,9 @@ def main():
         for rank in range(ranks):
             children.append(os.fork())
             if children[-1] == 0:
+                # A test may have changed it since this process was started.
+                os.environ.clear()
+                os.environ.update(request.pop('environment'))
                 if ranks > 1:
                     os.environ.update(environment_of(rank, ranks, port))
                 run(**request)

@@ -25,7 +25,7 @@ from mmpretrain_inception.inference.stream import Answered, answers
 from mmpretrain_inception.inference.tables import check_table, write_table
 from mmpretrain_inception.utils.progress import progress
 from mmpretrain_inception.utils.terminal_log import for_a_person
-from mmpretrain_inception.utils.wording import list_some, printable
+from mmpretrain_inception.utils.wording import counted, list_some, printable
 
 # Loading images in more processes mostly needs more memory. So many images are worth one.
 _MOST_WORKERS, _IMAGES_PER_WORKER = 8, 16
@@ -181,7 +181,7 @@ class _Run:
         others = len(self.classes) - len(most)
         classes = ', '.join([*most, *([f'{others:,} other classes'] if others > 0 else [])])
         broken = f'; {failed:,} of {count:,} images cannot be used' if failed else ''
-        _say(f'{count - failed:,} images: {classes}{broken}')
+        _say(f'{counted(count - failed, "image")}: {classes}{broken}')
         for place in (self.options.out, self.options.copy_to):
             if place is not None:
                 _say(f'written: {nearest(place)}')

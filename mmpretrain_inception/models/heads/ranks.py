@@ -50,6 +50,6 @@ def _clamp(topk: tuple[int, ...], num_classes: int) -> tuple[int, ...]:
         print_log(
             f'top-{max(topk)} accuracy needs more than {num_classes} classes; reporting top-{num_classes} instead',
             logger='current',
-            level=logging.WARNING,
+            level=logging.INFO,
         )
     return clamped
