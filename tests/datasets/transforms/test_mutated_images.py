@@ -9,6 +9,7 @@ import pytest
 from mmengine.dataset import DefaultSampler, pseudo_collate
 from mmpretrain import ImageClassificationInferencer
 from mutated_images import base_files, write_files
+from torch.nn import Identity
 from torch.utils.data import DataLoader
 
 from mmpretrain_inception.datasets import ImageFolder, LoadImage
@@ -119,6 +120,7 @@ def through_training_loader(folder, loading):
 
 def through_inference(paths, loading):
     inferencer = ImageClassificationInferencer.__new__(ImageClassificationInferencer)
+    inferencer.model = Identity()
     load, _, *steps = pipeline_of(loading, TESTING)
     steps[-1] = dict(type='PackInputs')
     dataset = SimpleNamespace(pipeline=[load, *steps])
