@@ -100,8 +100,9 @@ def sixteen_bit_png(folder):
 
 
 def inferencer_of(kind, *steps):
-    """An inferencer without a network."""
+    """An inferencer whose network is not asked."""
     inferencer = kind.__new__(kind)
+    inferencer.model = torch.nn.Identity()
     pipeline = [*steps, dict(type='PackInputs')]
     cfg = SimpleNamespace(test_dataloader=SimpleNamespace(dataset=SimpleNamespace(pipeline=pipeline)))
     inferencer.pipeline = inferencer._init_pipeline(cfg)
