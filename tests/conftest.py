@@ -1,5 +1,6 @@
 import gc
 import logging
+import multiprocessing.util
 import os
 import tempfile
 
@@ -37,6 +38,8 @@ settings.load_profile('suite')
 
 def pytest_configure(config):
     config.add_cleanup(TEMPORARY.cleanup)
+    # First, because these remove folders in there, and complain if they are gone.
+    config.add_cleanup(multiprocessing.util._run_finalizers)
 
 
 def pytest_xdist_auto_num_workers(config):
