@@ -81,16 +81,26 @@ def own_default_scope():
 
 @pytest.fixture
 def warnings_logged():
-    """Collect what mmengine's logger warns of; the ranks already warned of in this process are forgotten."""
+    """Collect what mmengine's logger warns of."""
+    yield from logged(logging.WARNING)
+
+
+@pytest.fixture
+def notes_logged():
+    """Collect what mmengine's logger says; the ranks that were noted in this process are forgotten."""
     _clamp.cache_clear()
+    yield from logged(logging.INFO)
+    _clamp.cache_clear()
+
+
+def logged(level):
     messages = []
-    handler = logging.Handler(level=logging.WARNING)
+    handler = logging.Handler(level=level)
     handler.emit = lambda record: messages.append(record.getMessage())
     logger = MMLogger.get_current_instance()
     logger.addHandler(handler)
     yield messages
     logger.removeHandler(handler)
-    _clamp.cache_clear()
 
 
 @pytest.fixture

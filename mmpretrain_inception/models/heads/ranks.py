@@ -42,7 +42,7 @@ def clamp_topk(topk: int | Sequence[int], num_classes: int) -> tuple[int, ...]:
     return _clamp(as_ranks(topk), num_classes)
 
 
-# The cache makes the head, the validation metric and the test metric warn only once together.
+# The cache makes the head, the validation metric and the test metric say so only once together.
 @cache
 def _clamp(topk: tuple[int, ...], num_classes: int) -> tuple[int, ...]:
     clamped = tuple(dict.fromkeys(min(k, num_classes) for k in topk))

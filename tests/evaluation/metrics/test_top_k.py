@@ -31,9 +31,9 @@ def metric_at(topk):
         ((1, 5), 5, (1, 5)), ((5, 1), 1000, (5, 1)),
     ],
 )  # fmt: skip
-def test_ranks_beyond_the_classes_become_their_number(warnings_logged, topk, num_classes, expected):
+def test_ranks_beyond_the_classes_become_their_number(notes_logged, topk, num_classes, expected):
     assert clamp_topk(topk, num_classes) == expected
-    assert len(warnings_logged) == (max(torch.tensor(topk).view(-1).tolist()) > num_classes)
+    assert len(notes_logged) == (max(torch.tensor(topk).view(-1).tolist()) > num_classes)
 
 
 @pytest.mark.parametrize('topk', ['abc', '5', 0, -1, 1.5, (), (1, 'b'), (1, 0), True])
@@ -43,7 +43,7 @@ def test_ranks_that_are_no_whole_numbers_are_refused(build, topk):
         build(topk)
 
 
-def test_head_and_metrics_warn_once_between_them(warnings_logged, labelled):
+def test_head_and_metrics_say_so_once_between_them(notes_logged, labelled):
     head = InceptionHead(num_classes=3, in_channels=8, topk=(1, 5))
     losses = head.loss((torch.randn(2, 8),), labelled(0, 1))
     assert losses['accuracy_top-3'][0].item() == 100
@@ -52,10 +52,10 @@ def test_head_and_metrics_warn_once_between_them(warnings_logged, labelled):
         metric = metric_at((1, 5))
         # An epoch each: the second one starts from the clamped ranks.
         assert evaluate(metric) == evaluate(metric)
-    assert len(warnings_logged) == 1
-    assert 'top-5' in warnings_logged[0]
-    assert '3 classes' in warnings_logged[0]
-    assert 'top-3' in warnings_logged[0]
+    assert len(notes_logged) == 1
+    assert 'top-5' in notes_logged[0]
+    assert '3 classes' in notes_logged[0]
+    assert 'top-3' in notes_logged[0]
 
 
 # Unlike the backbone, the metric is no attribute of the package, by which mmengine would find it without a registry.
@@ -69,21 +69,21 @@ def test_metric_builds_from_every_registry(scope):
     assert metric.topk == (2,)
 
 
-def test_metric_reports_the_ranks_that_exist(warnings_logged):
+def test_metric_reports_the_ranks_that_exist(notes_logged):
     assert evaluate(metric_at((1, 5))) == pytest.approx({'accuracy/top1': 50.0, 'accuracy/top3': 100.0})
 
 
-def test_metric_leaves_ranks_that_exist_alone(warnings_logged):
+def test_metric_leaves_ranks_that_exist_alone(notes_logged):
     assert evaluate(metric_at((1, 2))) == pytest.approx({'accuracy/top1': 50.0, 'accuracy/top2': 75.0})
-    assert warnings_logged == []
+    assert notes_logged == []
 
 
-def test_metric_takes_labels_without_scores(warnings_logged):
+def test_metric_takes_labels_without_scores(notes_logged):
     metric = metric_at((1, 5))
     samples = [DataSample().set_gt_label(label).set_pred_label(0) for label in LABELS]
     metric.process(None, [sample.to_dict() for sample in samples])
     assert metric.evaluate(len(samples)) == pytest.approx({'accuracy/top1': 25.0})
-    assert warnings_logged == []
+    assert notes_logged == []
 
 
 def test_a_score_that_is_rounded_to_zero_counts_by_its_rank():
