@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import errno
+import logging
 import re
 import sys
 from collections.abc import Callable
 from typing import NoReturn
+
+from mmengine.logging import print_log
 
 from mmpretrain_inception.errors import InputError, UsageError
 from mmpretrain_inception.utils.streams import keep_streams_open
@@ -42,7 +45,7 @@ def run_tool(main: Callable[[], None]) -> NoReturn:
     Args:
         main: The tool's body.
     """
-    keep_streams_open()
+    keep_streams_open(_log_loss)
     try:
         main()
     except UsageError as error:
@@ -65,6 +68,10 @@ def run_tool(main: Callable[[], None]) -> NoReturn:
     except KeyboardInterrupt:
         sys.exit(130)
     sys.exit(0)
+
+
+def _log_loss(stream: str) -> None:
+    print_log(f'{stream} was closed; only the log file goes on', logger='current', level=logging.WARNING)
 
 
 def exit_with(status: int, error: Exception) -> NoReturn:

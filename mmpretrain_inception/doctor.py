@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mmpretrain_inception.stack import PROVIDERS, overwritten, require_opencv, versions
+from mmpretrain_inception.utils.streams import keep_streams_open
 from mmpretrain_inception.version import __version__
 
 try:
@@ -174,4 +175,5 @@ def _workarounds() -> Iterator[Fact]:
 
 
 if __name__ == '__main__':
+    keep_streams_open()
     main()

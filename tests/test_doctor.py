@@ -88,3 +88,13 @@ def test_everything_broken(tmp_path):
     assert re.search(r'^mmpretrain .*broken: mmpretrain is broken$', result.stdout, re.MULTILINE)
     assert re.search(r'^cv2 .*libGL.* pip install opencv-python-headless', result.stdout, re.MULTILINE)
     assert 'workaround   unknown' in result.stdout
+
+
+def test_a_reader_that_ends_is_no_error(tmp_path):
+    """``doctor | head -1``; the broken packages make it short."""
+    for name in ('torch', 'torchvision', 'mmengine', 'mmcv', 'mmpretrain', 'cv2'):
+        (tmp_path / f'{name}.py').write_text('raise RuntimeError')
+    command = f'{sys.executable} -m mmpretrain_inception.doctor | true; exit ${{PIPESTATUS[0]}}'
+    result = run('bash', '-c', command, cwd=tmp_path, PYTHONPATH=f'{tmp_path}:{REPOSITORY}')
+    assert result.returncode == 1
+    assert result.stderr == 'error: torch, torchvision, cv2, mmengine, mmcv, mmpretrain: see above\n'

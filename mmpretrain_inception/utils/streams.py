@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import errno
-import logging
 import os
 import sys
+from collections.abc import Callable
 from typing import Any, TextIO, cast
-
-from mmengine.logging import print_log
 
 # The reader of a pipe has ended, the terminal is gone, the descriptor is closed.
 _LOST = (errno.EPIPE, errno.EIO, errno.EBADF, errno.ENXIO)
 
 
-def keep_streams_open() -> None:
+def keep_streams_open(on_loss: Callable[[str], None] | None = None) -> None:
     """Let this process go on, quietly, when nobody reads its standard output or error any more.
 
     ``train.py | head -1`` must not end a training run after its first line, and Python would print a traceback for
     every later line. What follows goes to the log file only. Characters that a stream cannot encode, such as file names
     that are not UTF-8, are written as escapes.
+
+    Args:
+        on_loss: Called with the name of the stream, ``stdout`` or ``stderr``, when its reader is gone. Defaults to
+            None.
     """
     for name in ('stdout', 'stderr'):
         stream = getattr(sys, name)
@@ -29,7 +31,7 @@ def keep_streams_open() -> None:
         elif not isinstance(stream, _Surviving):
             if hasattr(stream, 'reconfigure'):
                 stream.reconfigure(errors='backslashreplace')
-            setattr(sys, name, cast('TextIO', _Surviving(stream, name)))
+            setattr(sys, name, cast('TextIO', _Surviving(stream, name, on_loss)))
 
 
 class _Surviving:
@@ -38,11 +40,13 @@ class _Surviving:
     Args:
         stream: Standard output or standard error.
         name: ``stdout`` or ``stderr``.
+        on_loss: Called with the name once nobody reads.
     """
 
-    def __init__(self, stream: TextIO, name: str) -> None:
+    def __init__(self, stream: TextIO, name: str, on_loss: Callable[[str], None] | None) -> None:
         self._stream = stream
         self._name = name
+        self._on_loss = on_loss
 
     def write(self, text: str) -> int:
         """Write, or discard if nobody reads."""
@@ -69,4 +73,5 @@ class _Surviving:
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, self._stream.fileno())
         os.close(null)
-        print_log(f'{self._name} was closed; only the log file goes on', logger='current', level=logging.WARNING)
+        if self._on_loss is not None:
+            self._on_loss(self._name)
