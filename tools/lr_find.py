@@ -7,8 +7,8 @@ from train import add_train_arguments
 def build_parser() -> Parser:
     """Return the parser of the options, which are those of tools/train.py and of the sweep."""
     parser = Parser(
-        description='Train a few batches at rising learning rates, draw the loss, and print a tenth of the rate at '
-        'which it is lowest. Nothing of this training is kept.'
+        description='Train a few batches at rising learning rates, draw the loss, and print the rate at which it '
+        'falls most steeply. Nothing of this training is kept.'
     )
     add_train_arguments(parser)
     parser.add_argument('--start', type=float, default=1e-6, metavar='X', help='lowest rate; default: 1e-6')
@@ -20,7 +20,7 @@ def build_parser() -> Parser:
 def main() -> None:
     """Sweep and print."""
     found = find_lr(TrainOptions(**args), **sweep)
-    print(f'learning rate {found.rate:g}, a tenth of that at the lowest loss ({found.steps} batches)')
+    print(f'learning rate {found.rate:g}, where the loss falls most steeply ({found.steps} batches)')
     print(f'picture       {found.picture}')
     print(f'next          tools/train.py with --lr {found.rate:g}')
 

@@ -14,7 +14,7 @@ from mmpretrain_inception.configuring.default_config import choose_config
 from mmpretrain_inception.configuring.options import TrainOptions
 from mmpretrain_inception.configuring.settings import settings_explained
 from mmpretrain_inception.datasets.one_reading import reading_once
-from mmpretrain_inception.engine.hooks.lr_sweep_hook import LRSweepHook, best_rate
+from mmpretrain_inception.engine.hooks.lr_sweep_hook import LRSweepHook, best_rate, smooth
 from mmpretrain_inception.engine.runner.launch import build_runner
 from mmpretrain_inception.errors import InputError, UsageError
 from mmpretrain_inception.utils.atomic_file import atomic_path
@@ -29,7 +29,7 @@ class FoundRate(NamedTuple):
     """The result of :func:`find_lr`.
 
     Attributes:
-        rate: A tenth of the learning rate at which the loss is lowest.
+        rate: The learning rate at which the loss falls most steeply.
         picture: The loss over the rate, as a PNG file.
         steps: How many batches were trained before the loss diverged.
     """
@@ -40,7 +40,7 @@ class FoundRate(NamedTuple):
 
 
 def find_lr(options: TrainOptions, start: float = 1e-6, end: float = 1.0, steps: int = 100) -> FoundRate:
-    """Train a few batches at exponentially rising rates, and find where the loss is lowest.
+    """Train a few batches at exponentially rising rates, and find where the loss falls most steeply.
 
     Nothing of the training is kept. The picture goes to ``lr_find.png`` in the work directory.
 
@@ -74,7 +74,10 @@ def find_lr(options: TrainOptions, start: float = 1e-6, end: float = 1.0, steps:
     if is_main_process():
         _draw(hook, rate, picture)
     if rate is None:
-        raise InputError(f'the loss falls at no rate from {start:g} to {end:g}; see {picture}, or try more --steps')
+        raise InputError(
+            f'the loss falls at no rate from {start:g} to {end:g} by more than it scatters; see {picture}\n'
+            f'more --steps than {steps} or a larger --batch-size show smaller falls'
+        )
     return FoundRate(rate, picture, len(hook.losses))
 
 
@@ -96,12 +99,18 @@ def _draw(hook: LRSweepHook, rate: float | None, picture: Path) -> None:
     # Chosen without pyplot, whose windows a machine without a screen cannot open.
     figure = Figure(figsize=(6, 4), layout='constrained')
     axes = figure.subplots()
-    axes.semilogx(hook.rates[: len(hook.losses)], hook.losses)
+    rates = hook.rates[: len(hook.losses)]
+    axes.semilogx(rates, hook.losses, color='lightgrey', label='each batch')
+    smoothed = smooth(hook.losses)
+    axes.semilogx(rates, smoothed, label='smoothed, at most as at the start')
     if rate is not None:
         axes.axvline(rate, color='grey', linestyle='--')
-        axes.set_title(f'learning rate {rate:g}, a tenth of that at the lowest loss')
+        axes.set_title(f'learning rate {rate:g}, where the loss falls most steeply')
+    # A divergence would flatten all that is of interest.
+    axes.set_ylim(min(hook.losses), max(smoothed) + (max(smoothed) - min(hook.losses)) / 2)
     axes.set_xlabel('learning rate')
-    axes.set_ylabel('loss, smoothed')
+    axes.set_ylabel('loss')
+    axes.legend(loc='upper left')
     picture.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(picture) as partial:
         figure.savefig(partial, format='png', dpi=120)

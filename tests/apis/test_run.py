@@ -242,7 +242,7 @@ def test_folds_are_trained_once_and_summed_up(folder, capsys):
 
 
 def test_a_learning_rate_is_found_and_nothing_of_the_sweep_is_kept(folder):
-    found = find_lr(TrainOptions('c.py', data='images', work_dir='work'), start=1e-2, end=10.0, steps=80)
+    found = find_lr(TrainOptions('c.py', data='images', work_dir='work'), start=1e-4, end=10.0, steps=150)
     assert 1e-3 < found.rate < 1
     assert found.picture.read_bytes().startswith(b'\x89PNG')
     assert not list(folder.glob('work/**/*.pth'))

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
 
-# How much of the loss so far is kept, and how far above its lowest value the sweep ends.
+# How much of the loss so far is kept, and how far above its lowest value the sweep ends, as fastai and Lightning do.
 _SMOOTHING, _DIVERGED = 0.9, 4.0
-# The first losses are too noisy to judge; together they are what the loss has to fall below, by a hundredth.
-_LEFT_OUT, _FALL = 5, 0.99
+# Standard deviation of the smoothing, as a share of the sweep and in batches at least.
+_WIDTH, _LEAST = 0.05, 2
+# The loss has to fall below its mean over this share of the sweep, by so many times what single batches scatter by.
+_START, _SEEN = 0.2, 1.5
+# From the median of absolute differences to the standard deviation of normally distributed values.
+_MAD = 0.6745
 
 
 class LRSweepHook(Hook):
@@ -28,7 +35,7 @@ class LRSweepHook(Hook):
 
     Attributes:
         rates: The rates so far.
-        losses: The smoothed loss of each.
+        losses: The loss of each.
     """
 
     # After those that schedule, before the step.
@@ -36,7 +43,7 @@ class LRSweepHook(Hook):
 
     def __init__(self, start: float, end: float, steps: int) -> None:
         self._start, self._growth = start, (end / start) ** (1 / (steps - 1))
-        self._average = 0.0
+        self._average, self._lowest = 0.0, math.inf
         self._ratios: list[float] = []
         self.rates: list[float] = []
         self.losses: list[float] = []
@@ -60,25 +67,62 @@ class LRSweepHook(Hook):
         loss = float((outputs or {})['loss'].detach())
         self._average = _SMOOTHING * self._average + (1 - _SMOOTHING) * loss
         smoothed = self._average / (1 - _SMOOTHING ** (len(self.losses) + 1))
-        if not math.isfinite(loss) or (self.losses and smoothed > _DIVERGED * min(self.losses)):
+        if not math.isfinite(loss) or smoothed > _DIVERGED * self._lowest:
             self.rates.pop()
             runner.train_loop.stop_training = True
             return
-        self.losses.append(smoothed)
+        self._lowest = min(self._lowest, smoothed)
+        self.losses.append(loss)
 
 
-def best_rate(rates: list[float], losses: list[float]) -> float | None:
-    """Return a tenth of the rate at which the loss is lowest, which fastai calls ``lr_min``.
+def smooth(losses: Sequence[float]) -> NDArray[np.float64]:
+    """Return the losses of a sweep without the noise of single batches, and without a shift to later rates.
 
     Args:
-        rates: Rising rates.
-        losses: The smoothed loss at each.
+        losses: The loss of each batch. Those above the mean of the first fifth count as that mean, so that a
+            divergence does not hide the fall before it.
 
     Returns:
-        The rate, with two digits. None if the loss falls at no rate, or there are too few.
+        Averages over neighbours with Gaussian weights, whose standard deviation is a twentieth of the sweep.
     """
-    if len(losses) < 2 * _LEFT_OUT:
+    values = np.asarray(losses, dtype=np.float64)
+    return gaussian_filter1d(np.minimum(values, _level(values)), _width(values), mode='nearest')
+
+
+def best_rate(rates: Sequence[float], losses: Sequence[float]) -> float | None:
+    """Return the rate at which the smoothed loss falls most steeply over the logarithm of the rate.
+
+    This is the ``steep`` of fastai's and the ``suggestion`` of Lightning's learning-rate finder. A fall counts only
+    where the loss is lower than at all lower rates.
+
+    Args:
+        rates: Exponentially rising rates.
+        losses: The loss at each.
+
+    Returns:
+        The rate, with two digits. None if the loss falls by no more than it scatters, or there are too few.
+    """
+    values = np.asarray(losses, dtype=np.float64)
+    if len(values) < 4 * _LEAST:
         return None
-    lowest = int(np.argmin(losses[_LEFT_OUT:])) + _LEFT_OUT
-    before = float(np.mean(losses[:_LEFT_OUT]))
-    return float(f'{rates[lowest] / 10:.2g}') if losses[lowest] < _FALL * before else None
+    # The mean of each so many batches in a row.
+    window = round(2 * _width(values))
+    means = np.lib.stride_tricks.sliding_window_view(values, window).mean(axis=1)
+    lowest = int(means.argmin())
+    if _level(values) - means[lowest] <= _SEEN * _scatter(values[: lowest + window]):
+        return None
+    falls = np.gradient(np.minimum.accumulate(smooth(losses)))
+    return float(f'{rates[int(falls.argmin())]:.2g}') if falls.min() < 0 else None
+
+
+def _width(losses: NDArray[np.float64]) -> float:
+    return max(_LEAST, _WIDTH * len(losses))
+
+
+def _level(losses: NDArray[np.float64]) -> float:
+    return float(losses[: math.ceil(_START * len(losses))].mean())
+
+
+def _scatter(losses: NDArray[np.float64]) -> float:
+    """Return the standard deviation between neighbours, which the course of the loss hardly changes."""
+    return float(np.median(np.abs(np.diff(losses)))) / _MAD / math.sqrt(2)

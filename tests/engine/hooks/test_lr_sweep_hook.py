@@ -40,13 +40,40 @@ def test_the_sweep_ends_where_the_loss_diverges(last):
     assert (len(rates), len(hook.rates), len(hook.losses)) == (6, 5, 5)
 
 
-def test_the_rate_is_a_tenth_of_that_at_the_lowest_loss():
-    rates = np.geomspace(1e-6, 1, 61)
-    # It falls around 1e-3, is lowest at 1e-2 and rises then.
-    losses = 3 - np.tanh(np.log10(rates / 1e-3)) + 50 * np.maximum(0, np.log10(rates / 1e-2))
-    assert best_rate(rates.tolist(), losses.tolist()) == pytest.approx(1e-3)
+RATES = np.geomspace(1e-6, 1, 101)
 
 
-@pytest.mark.parametrize('losses', [np.linspace(1, 2, 40), np.ones(40), np.ones(5)], ids=['rising', 'flat', 'few'])
+def curve(fall, lowest, noise=0.0, seed=0):
+    """A loss that falls around one rate, is lowest at another and diverges then."""
+    losses = 3 - np.tanh(2 * np.log10(RATES / fall)) + 50 * np.maximum(0, np.log10(RATES / lowest))
+    return losses + np.random.default_rng(seed).normal(0, noise, len(losses))
+
+
+@pytest.mark.parametrize('seed', range(5))
+@pytest.mark.parametrize('noise', [0, 0.1, 0.3])
+@pytest.mark.parametrize('fall', [1e-4, 1e-3, 1e-2])
+def test_the_rate_is_that_of_the_steepest_fall(fall, noise, seed):
+    found = best_rate(RATES, curve(fall, 30 * fall, noise, seed))
+    assert fall / 3 < found < fall * 3
+
+
+def test_a_fall_into_the_divergence_is_seen():
+    """As of a network from scratch, which falls by little, and diverges where it would fall by more."""
+    rates = np.geomspace(1e-6, 1, 100)
+    losses = np.where(rates < 1e-2, 2.3 - 0.3 * np.maximum(0, np.log10(rates / 1e-3)), 8.0)
+    losses += np.random.default_rng(0).normal(0, 0.08, 100)
+    assert 1e-3 < best_rate(rates, losses) < 1e-2
+
+
+@pytest.mark.parametrize(
+    'losses',
+    [np.linspace(1, 2, 40), np.ones(40), np.ones(5), [2.3] * 30 + [9.0] * 20 + [2.3] * 10],
+    ids=['rising', 'flat', 'few', 'back from a divergence'],
+)
 def test_without_a_fall_there_is_no_rate(losses):
-    assert best_rate(np.geomspace(1e-6, 1, len(losses)).tolist(), losses.tolist()) is None
+    assert best_rate(np.geomspace(1e-6, 1, len(losses)), losses) is None
+
+
+def test_noise_is_no_fall():
+    found = [best_rate(RATES, np.random.default_rng(seed).normal(2.3, 0.1, len(RATES))) for seed in range(200)]
+    assert sum(rate is not None for rate in found) <= 4
