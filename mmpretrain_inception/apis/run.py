@@ -22,6 +22,7 @@ from mmpretrain_inception.configuring.configure import configure
 from mmpretrain_inception.configuring.default_config import choose_config, find_config
 from mmpretrain_inception.configuring.folds import (
     check_folds,
+    describe_folds,
     digest_of,
     summary_of_folds,
     table_of_folds,
@@ -81,9 +82,10 @@ def _train_folds(options: TrainOptions, notes: Sequence[str]) -> None:
     """Train once for each fold, except for those that an earlier call has finished, and print a table."""
     folds = check_folds(options)
     with for_a_person(verbose=options.verbose), settings_explained(options):
-        complete = configure(options).cfg
+        complete, _, plan = configure(options)
+        described = describe_folds(folds, plan.data)
     settings, root, metrics = digest_of(complete), Path(complete.work_dir), []
-    _print([f'{folds} folds of the training images; other images for validation are left out'])
+    _print([described])
     for fold in range(folds):
         folder = root / f'fold_{fold + 1}_of_{folds}'
         done = folder / 'metrics.json'

@@ -12,7 +12,9 @@ from mmengine.config import Config, ConfigDict
 
 from mmpretrain_inception.configuring.config_file import get_at
 from mmpretrain_inception.configuring.datasets import innermost_datasets
+from mmpretrain_inception.configuring.folder import FolderData
 from mmpretrain_inception.configuring.options import TrainOptions
+from mmpretrain_inception.datasets.stratified_folds import refuse_small_classes
 from mmpretrain_inception.errors import InputError, UsageError
 
 # What differs between runs of the same training.
@@ -38,7 +40,7 @@ def check_folds(options: TrainOptions) -> int:
 def use_fold(cfg: Config, fold: int, folds: int) -> None:
     """Let a config train on all but one fold of its training images and validate on that one, in place.
 
-    The images are shuffled by the config's seed (mmpretrain's ``KFoldDataset``).
+    The images of each class are divided by the config's seed (``StratifiedKFoldDataset``).
 
     Args:
         cfg: The complete config.
@@ -55,9 +57,27 @@ def use_fold(cfg: Config, fold: int, folds: int) -> None:
     seed = get_at(cfg, 'randomness.seed') or 0
     tested = {**deepcopy(dict(images)), 'pipeline': deepcopy(get_at(cfg, f'{keys[1][0]}.pipeline'))}
     for loader, dataset, testing in (('train_dataloader', images, False), ('val_dataloader', tested, True)):
+        kind = 'mmpretrain_inception.StratifiedKFoldDataset'
         cfg[loader].dataset = ConfigDict(
-            type='KFoldDataset', dataset=dataset, fold=fold, num_splits=folds, test_mode=testing, seed=seed
+            type=kind, dataset=dataset, fold=fold, num_splits=folds, test_mode=testing, seed=seed
         )
+
+
+def describe_folds(folds: int, data: FolderData | None) -> str:
+    """Return a line that says how the images are divided.
+
+    Args:
+        folds: The number of folds.
+        data: The user's images. None: the config names its own.
+
+    Raises:
+        InputError: If a class has fewer images than there are folds.
+    """
+    several = data is not None and data.facts.several_labels
+    if data is not None and not several:
+        refuse_small_classes(data.classes, data.facts.class_images.get('train', ()), folds)
+    how = 'drawn without regard to the labels, of which an image has several' if several else 'each class in each fold'
+    return f'{folds} folds of the training images, {how}; other images for validation are left out'
 
 
 def digest_of(cfg: Config) -> str:

@@ -6,6 +6,7 @@ from mmpretrain_inception.datasets.file_list_dataset import FileListDataset, Ima
 from mmpretrain_inception.datasets.image_folder import ImageFolder
 from mmpretrain_inception.datasets.image_kinds import is_image
 from mmpretrain_inception.datasets.imagenet_subset import ImageNetSubset
+from mmpretrain_inception.datasets.stratified_folds import StratifiedKFoldDataset
 from mmpretrain_inception.datasets.transforms import (
     LoadImage,
     TensorFlowCentralCrop,
@@ -22,6 +23,7 @@ __all__ = [
     'ImageNetFiles',
     'ImageNetSubset',
     'LoadImage',
+    'StratifiedKFoldDataset',
     'TensorFlowCentralCrop',
     'TensorFlowColorDistortion',
     'TensorFlowResize',
