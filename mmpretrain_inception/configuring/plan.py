@@ -23,7 +23,8 @@ from mmpretrain_inception.configuring.checks import (
     remark_on_save_best,
     remark_on_schedule,
 )
-from mmpretrain_inception.configuring.ensemble import Member, declared_members, list_members, with_models
+from mmpretrain_inception.configuring.config_file import get_at
+from mmpretrain_inception.configuring.ensemble import Member, declared_members, list_members, model_key, with_models
 from mmpretrain_inception.configuring.exported import check_contract
 from mmpretrain_inception.configuring.folder import FolderData, check_resumed_data, plan_folder
 from mmpretrain_inception.configuring.image_size import check_image_size
@@ -45,8 +46,9 @@ from mmpretrain_inception.configuring.pretrained import (
 )
 from mmpretrain_inception.configuring.resuming import find_checkpoint
 from mmpretrain_inception.configuring.several_labels import for_several_labels
+from mmpretrain_inception.configuring.trained_data import check_labels
 from mmpretrain_inception.configuring.values import check_groups, check_values
-from mmpretrain_inception.deploy.from_config import num_classes_of
+from mmpretrain_inception.deploy.from_config import num_classes_of, scores_of
 from mmpretrain_inception.deploy.table import is_exported
 from mmpretrain_inception.errors import UsageError
 
@@ -159,12 +161,14 @@ def make_plan(options: ConfigOptions, cfg: Config, machine: Machine) -> Plan:
     if isinstance(options, ExportOptions):
         members = list_members(cfg, [options.checkpoint], options.config)
         phases = ('train', 'test') if options.precision == 'int8' else ('test',)
+        data = _folder(options, cfg, phases, [members[0].checkpoint])
+        _check_labels([members[0].checkpoint], cfg, data, options.config)
         return RunPlan(
-            data=_folder(options, cfg, phases, [members[0].checkpoint]),
+            data=data,
             notes=(
                 *remark_on_bf16_file(options.out, options.precision, machine.processor_bf16),
                 *remark_on_names([options.checkpoint]),
-                *remark_on_preprocessing(options.checkpoint, cfg),
+                *remark_on_preprocessing(options.checkpoint, cfg, resized=options.image_size is not None),
             ),
             loaders=_loader_defaults(cfg, machine),
             work_dir=_work_dir(options, cfg),
@@ -202,6 +206,7 @@ def plan_training(options: TrainOptions, cfg: Config, machine: Machine) -> Train
         checkpoint = find_checkpoint(options.resume, Path(work_dir), cfg)
         if data is not None:
             check_resumed_data(checkpoint, data)
+        _check_labels([checkpoint], cfg, data, name)
         notes += remark_on_unused(options.weights, options.cfg_options or {})
     resumed = checkpoint if options.resume is not None else '' if cfg.get('resume') else None
     start = plan_start(options.weights, cfg, options.cfg_options or {}, resumed=resumed)
@@ -251,9 +256,10 @@ def plan_test(options: TestOptions, cfg: Config, machine: Machine) -> TestPlan:
     ensemble = bool(declared_members(cfg)) or len(members) > 1
     precision = machine.precision(options.amp)
     notes = [*remark_on_precision(options.amp, precision), *remark_on_names(options.checkpoints)]
-    if len(options.checkpoints) == 1:
-        notes += remark_on_preprocessing(options.checkpoints[0], cfg)
-    trained = for_several_labels(cfg, len(data.classes)) if data and data.facts.several_labels else cfg
+    own = [member.checkpoint for member in members if member.config is None and member.model is None]
+    for source in options.checkpoints if len(own) == len(members) else ():
+        notes += remark_on_preprocessing(source, cfg, resized=options.image_size is not None)
+    trained = _check_labels(own, cfg, data, name)
     if exported:
         classes = data.classes if data else None
         contract = check_contract(files[0], trained, len(classes) if classes else num_classes_of(cfg), classes)
@@ -293,6 +299,16 @@ def _folder(
         phases=phases,
         checkpoints=checkpoints,
     )
+
+
+def _check_labels(checkpoints: Sequence[str], cfg: Config, data: FolderData | None, name: str) -> Config:
+    """Check that checkpoints are for as many labels an image as a run; return the config with the head for its data."""
+    several = data is not None and data.facts.several_labels
+    trained = for_several_labels(cfg, len(data.classes)) if data is not None and several else cfg
+    head = get_at(trained, f'{model_key(trained)}.head') or {}
+    where = f'{data.root} is' if data is not None and several else f'the head of {name} is'
+    check_labels(checkpoints, scores_of(head)['activation'], where)
+    return trained
 
 
 def _work_dir(options: ConfigOptions, cfg: Config) -> str:

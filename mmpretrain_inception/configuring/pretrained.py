@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +12,25 @@ import numpy as np
 from mmengine.config import Config
 
 from mmpretrain_inception.configuring.config_file import get_at, load_config
-from mmpretrain_inception.deploy.contract import KEY, Contract
+from mmpretrain_inception.configuring.trained_data import contract_of_source
+from mmpretrain_inception.deploy.contract import Contract
+from mmpretrain_inception.deploy.from_config import checkpoint_contract
 from mmpretrain_inception.errors import InputError, UsageError
 from mmpretrain_inception.models import InceptionV3
 from mmpretrain_inception.registry import MODELS, is_kind
 from mmpretrain_inception.weights.files.download import is_address
-from mmpretrain_inception.weights.files.opener import fetch, open_weights
+from mmpretrain_inception.weights.files.opener import fetch
 from mmpretrain_inception.weights.published import find, nearest, published_names
 
 # What --weights takes for no weights at all.
 NONE = 'none'
 _PAD = 'count_include_pad'
 _DEFAULTS = {_PAD: True}
+# What a checkpoint and a config have to have in common beyond that.
+_STEPS: dict[str, Callable[[Contract], str]] = {
+    'images of': lambda contract: f'{contract.height} x {contract.width} px',
+    'channels in the order': lambda contract: contract.channel_order,
+}
 # A path with neither a folder nor an ending is rather a mistyped name.
 _BARE = re.compile(r'[\w-]+')
 
@@ -110,13 +118,7 @@ def preprocessing_of(source: str) -> dict[str, Any]:
         backbone, statistics = theirs.model.backbone, theirs.data_preprocessor
         expected = {name: list(statistics[name]) for name in ('mean', 'std')}
         return {**expected, _PAD: backbone.get(_PAD, True)}
-    try:
-        # Kept for the Runner, which loads the same bytes.
-        opened = open_weights(source, keep=True)
-        document = opened.meta.get(KEY)
-        contract = Contract.from_json(document, source) if isinstance(document, str) else None
-    except InputError:
-        return {}
+    contract = contract_of_source(source)
     if contract is None or contract.network is None or contract.channel_order != 'RGB':
         return {}
     pad = (contract.network.get('backbone') or {}).get(_PAD, True)
@@ -187,16 +189,43 @@ def remark_on_unused(weights: str | None, cfg_options: Mapping[str, Any]) -> lis
     return [f'--resume continues with the weights of the earlier run; {named} is not used']
 
 
-def remark_on_preprocessing(source: str, cfg: Config) -> list[str]:
-    """Return a line if a config prepares images otherwise than weights expect.
+def remark_on_preprocessing(source: str, cfg: Config, *, resized: bool = False) -> list[str]:
+    """Return a line for each way in which a config prepares images otherwise than weights expect.
 
     Args:
         source: What the user calls the weights.
         cfg: The config.
+        resized: Whether the user asked for another image size. Defaults to False.
     """
-    others = _changes(source, cfg) if source else {}
+    if not source:
+        return []
+    return [*_remark_on_values(source, cfg), *([] if resized else _remark_on_steps(source, cfg))]
+
+
+def _remark_on_values(source: str, cfg: Config) -> list[str]:
+    others = _changes(source, cfg)
     if not others:
         return []
     values = ' '.join(f'{name}={value}' for name, value in others.items())
     named = f', as in {find(source).config.name}' if source in published_names() else ''
     return [f'{source} expects {values}{named}; this config has another value']
+
+
+def _remark_on_steps(source: str, cfg: Config) -> list[str]:
+    """Compare decoding, resizing, cropping and channel order of a checkpoint of ours."""
+    theirs = contract_of_source(source)
+    ours = None if theirs is None else checkpoint_contract(cfg)[0]
+    if theirs is None or ours is None:
+        return []
+    for what, value in _STEPS.items():
+        expected, found = value(theirs), value(ours)
+        if expected != found:
+            return [f'{source} expects {what} {expected}; this config has {found}']
+    for expected, found in zip_longest(theirs.preparation or (), ours.preparation or ()):
+        if expected != found:
+            return [f'{source} expects images prepared by {_shown(expected)}; this config has {_shown(found)}']
+    return []
+
+
+def _shown(step: Mapping[str, Any] | None) -> str:
+    return ' '.join(f'{name}={value}' for name, value in step.items()) if step else 'no further step'

@@ -88,7 +88,7 @@ def contract_from_config(
         val_share=_tested(cfg).get('val_share'),
         config=Path(cfg.filename or '').name,
     )
-    return replace(contract, **_scores(cfg.model.get('head') or {}))
+    return replace(contract, **scores_of(cfg.model.get('head') or {}))
 
 
 def checkpoint_contract(cfg: Config, classes: Sequence[str] | None = None) -> tuple[Contract | None, str]:
@@ -160,8 +160,8 @@ def unknown_parts(cfg: Config, contract: Contract) -> list[str]:
     return lines
 
 
-def _scores(head: dict[str, Any]) -> dict[str, Any]:
-    """Return what turns logits into predictions by a head's config."""
+def scores_of(head: dict[str, Any]) -> dict[str, Any]:
+    """Return what turns logits into predictions by a head's config: fields of :class:`Contract`."""
     if is_kind(head, MultiLabelClsHead, MODELS):
         threshold, topk = head.get('thr'), head.get('topk')
         if threshold is None and topk is None:

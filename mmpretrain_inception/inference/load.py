@@ -7,20 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.logging import print_log
-from mmengine.registry import DefaultScope
 
 from mmpretrain_inception.configuring.config_file import load_config
 from mmpretrain_inception.deploy.contract import KEY, Contract
 from mmpretrain_inception.deploy.exported_classifier import ExportedClassifier
-from mmpretrain_inception.deploy.from_config import checkpoint_contract, foreign_types
+from mmpretrain_inception.deploy.from_checkpoint import contract_in, derived_contract
 from mmpretrain_inception.deploy.parts import build_network
 from mmpretrain_inception.deploy.table import is_exported
 from mmpretrain_inception.engine.runner.checkpoint_files import list_checkpoints
 from mmpretrain_inception.errors import InputError
-from mmpretrain_inception.inference.config_text import read_config_text
 from mmpretrain_inception.inference.model import Model
 from mmpretrain_inception.registry import MODELS
 from mmpretrain_inception.utils.wording import list_some
@@ -80,20 +77,13 @@ def best_checkpoint(work_dir: Path) -> Path:
 def contract_of(opened: Opened) -> Contract:
     """Return what a checkpoint says of its use.
 
-    Earlier versions of this package wrote only the text of the config, from which it is derived without executing it.
-
     Raises:
         InputError: If it says nothing, or what it says is damaged.
     """
-    document = opened.meta.get(KEY)
-    if document is not None:
-        said = Contract.from_json(document if isinstance(document, str) else '', opened.origin)
-        if said.network is None:
-            raise InputError(f'{opened.origin}: expected the contract of a checkpoint, got that of an exported file')
-        return said
-    contract, reason = _from_config_text(opened)
+    contract, reason = contract_in(opened)
     if contract is not None:
-        print_log(f'{opened.origin}: classes and preprocessing are from the config in it', logger='current')
+        if KEY not in opened.meta:
+            print_log(f'{opened.origin}: classes and preprocessing are from the config in it', logger='current')
         return contract
     raise InputError(
         f'{opened.origin}: expected a checkpoint that says how it is used, got weights only'
@@ -102,26 +92,9 @@ def contract_of(opened: Opened) -> Contract:
     )
 
 
-def _from_config_text(opened: Opened) -> tuple[Contract | None, str]:
-    text = opened.meta.get('cfg')
-    if not isinstance(text, str):
-        return None, ''
-    try:
-        cfg = read_config_text(text)
-    except (SyntaxError, ValueError, RecursionError) as error:
-        return None, f'the text of its config: {error}'
-    foreign = foreign_types(cfg)
-    return (None, foreign[0]) if foreign else _derived(cfg, class_names(opened.meta))
-
-
-def _derived(cfg: Config, classes: tuple[str, ...]) -> tuple[Contract | None, str]:
-    with DefaultScope.overwrite_default_scope('mmpretrain'):
-        return checkpoint_contract(cfg, classes)
-
-
 def published_contract(weights: PublishedWeights) -> Contract:
     """Return how published weights are used: by our config with the publisher's preprocessing."""
-    contract, reason = _derived(load_config(str(weights.config)), weights.classes)
+    contract, reason = derived_contract(load_config(str(weights.config)), weights.classes)
     if contract is None:
         raise InputError(f'{weights.name}: no rule for {reason}; use tools/test.py with its config')
     return contract

@@ -178,13 +178,24 @@ def test_images_of_one_band_keep_their_statistics():
 
 
 @pytest.fixture
-def checkpoint(tmp_path):
+def trained(tmp_path):
+    """Write a checkpoint of a run with a changed config, as now, or as earlier with only the text of its config."""
+
+    def write(changes, form=KEY):
+        cfg = Config.fromfile(FOLDER)
+        cfg.merge_from_dict({'model.head.num_classes': 3, **changes})
+        said = {KEY: checkpoint_contract(cfg, ('ant', 'bee', 'cat'))[0].to_json(), 'cfg': cfg.pretty_text}
+        path = tmp_path / f'epoch_{len(list(tmp_path.glob("*.pth"))) + 1}.pth'
+        torch.save({'state_dict': {'a': torch.ones(3)}, 'meta': {form: said[form]}}, path)
+        return str(path)
+
+    return write
+
+
+@pytest.fixture
+def checkpoint(trained):
     """A checkpoint that says that it was trained on ImageNet's mean and std."""
-    cfg = Config.fromfile(FOLDER)
-    cfg.data_preprocessor.update(IMAGENET)
-    contract, _ = checkpoint_contract(cfg, ('ant', 'bee', 'cat'))
-    torch.save({'state_dict': {'a': torch.ones(3)}, 'meta': {KEY: contract.to_json()}}, tmp_path / 'epoch_1.pth')
-    return str(tmp_path / 'epoch_1.pth')
+    return trained({f'data_preprocessor.{name}': value for name, value in IMAGENET.items()})
 
 
 def test_training_from_a_checkpoint_prepares_images_as_it_was_trained(train, checkpoint):
@@ -193,11 +204,68 @@ def test_training_from_a_checkpoint_prepares_images_as_it_was_trained(train, che
     assert notes == (f'--weights {checkpoint}: images are prepared as it expects, and not as in {FOLDER}',)
 
 
-def test_a_checkpoint_that_is_tested_otherwise_than_trained_is_told(checkpoint, image_folder):
-    notes = configure(TestOptions(FOLDER, data=str(image_folder), checkpoints=(checkpoint,))).notes
-    (note,) = (note for note in notes if note.startswith(f'{checkpoint} expects '))
-    assert 'data_preprocessor.mean=[123.675, 116.28, 103.53]' in note
-    assert note.endswith('this config has another value')
+STEP = 'test_dataloader.dataset.pipeline'
+OTHERWISE = {
+    'mean': (
+        {'data_preprocessor.mean': IMAGENET['mean']},
+        'data_preprocessor.mean=[123.675, 116.28, 103.53]; this config has another value',
+    ),
+    'size': ({f'{STEP}.2.crop_size': 200}, 'images of 200 x 200 px; this config has 299 x 299 px'),
+    'order': ({'data_preprocessor.to_rgb': False}, 'channels in the order BGR; this config has RGB'),
+    'resize': (
+        {f'{STEP}.1.interpolation': 'area'},
+        'images prepared by step=resize rule=short_edge size=342 interpolation=area backend=cv2 antialias=True; '
+        'this config has step=resize rule=short_edge size=342 interpolation=bilinear backend=cv2 antialias=False',
+    ),
+}
+
+
+@pytest.mark.parametrize('form', [KEY, 'cfg'])
+@pytest.mark.parametrize(('changes', 'remark'), OTHERWISE.values(), ids=OTHERWISE)
+def test_a_checkpoint_that_is_tested_otherwise_than_trained_is_told(trained, image_folder, form, changes, remark):
+    checkpoint, data = trained(changes, form), str(image_folder)
+    notes = configure(TestOptions(FOLDER, data=data, checkpoints=(checkpoint,))).notes
+    assert [note for note in notes if note.startswith(checkpoint)] == [f'{checkpoint} expects {remark}']
+    exported = ExportOptions(FOLDER, data=data, checkpoint=checkpoint, to='onnx', out='m.onnx')
+    assert [note for note in configure(exported).notes if note.startswith(checkpoint)] == [
+        f'{checkpoint} expects {remark}'
+    ]
+
+
+def test_a_size_that_the_user_asks_for_is_not_remarked_on(trained, image_folder):
+    checkpoint = trained({})
+    for size, many in ((None, 0), (200, 0)):
+        options = TestOptions(FOLDER, data=str(image_folder), checkpoints=(checkpoint,), image_size=size)
+        assert sum(note.startswith(checkpoint) for note in configure(options).notes) == many
+
+
+SIGMOID = {'model.head': dict(_delete_=True, type='MultiLabelLinearClsHead', num_classes=3, in_channels=2048)}
+
+
+@pytest.mark.parametrize('form', [KEY, 'cfg'])
+def test_a_checkpoint_for_several_labels_is_refused_for_one_and_the_reverse(trained, image_folder, tmp_path, form):
+    rows = [f'train/{name}/0.jpg,{name}|{other}' for name, other in (('ant', 'bee'), ('bee', 'cat'), ('cat', 'ant'))]
+    table = image_folder / 'labels.csv'
+    table.write_text('\n'.join(['path,label', *rows]))
+    asked = dict(to='onnx', out=str(tmp_path / 'm.onnx'))
+    for changes, data, message in (
+        ({}, table, f'one label an image, but {table} is for several labels'),
+        (SIGMOID, image_folder, f'several labels an image, but the head of {FOLDER} is for one label'),
+    ):
+        checkpoint = trained(changes, form)
+        for options in (
+            TestOptions(FOLDER, data=str(data), checkpoints=(checkpoint,)),
+            ExportOptions(FOLDER, data=str(data), checkpoint=checkpoint, **asked),
+            TrainOptions(FOLDER, data=str(data), resume=checkpoint, weights='none', work_dir=str(tmp_path / 'w')),
+        ):
+            with pytest.raises(InputError) as error:
+                configure(options)
+            first, second = str(error.value).splitlines()
+            assert first == f'{checkpoint}: was trained for {message}'
+            assert second == 'use the config and the kind of data of its training, or train on these'
+    # The model of several labels may be tested on images that have one each.
+    kept = {'model.head': dict(type='MultiLabelLinearClsHead', num_classes=3, in_channels=2048, _delete_=True)}
+    configure(TestOptions(FOLDER, kept, data=str(image_folder), checkpoints=(checkpoint,)))
 
 
 @pytest.mark.parametrize('weights', [None, 'torchvision', 'none'])
