@@ -2,16 +2,16 @@
 
 import argparse
 
-from arguments import add_amp_option, add_verbose_option
+from arguments import Parser, add_amp_option, add_short_options, add_verbose_option
 from huge_pages import use_huge_pages
 
 # What a table can be written as.
 TABLES = ('.csv', '.jsonl', '.parquet')
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     """Return the parser of the options."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description='Predict the classes of images. Without --out it prints a line for each; images that cannot be '
         'used are named and counted. The exit status is 0 if any image could be used.'
     )
@@ -44,6 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--workers', type=whole, metavar='N', help='processes that load images; default: one per core, at most 8'
     )
+    add_short_options(parser, '--image-size')
     add_verbose_option(parser)
     return parser
 

@@ -16,6 +16,7 @@ from mmpretrain_inception.configuring.options import PredictOptions
 from mmpretrain_inception.datasets.image_kinds import count_kinds
 from mmpretrain_inception.errors import InputError, UsageError
 from mmpretrain_inception.inference.copies import UNSURE, copy_to
+from mmpretrain_inception.inference.image_size import with_image_size
 from mmpretrain_inception.inference.journal import Journal
 from mmpretrain_inception.inference.listing import Listing, refuse_nothing
 from mmpretrain_inception.inference.load import load_model
@@ -54,6 +55,8 @@ def predict(options: PredictOptions) -> None:
             _say(f'links not followed: {list_some(listing.skipped)}')
         refuse_nothing(listing, options.inputs, count_kinds(listing.unused))
         model = load_model(options.model)
+        if options.image_size is not None:
+            model = with_image_size(model, options.image_size)
         machine = Machine.here()
         precision = machine.precision(options.amp)
         model.speed_up(deploy=options.deploy, precision=precision)

@@ -190,6 +190,7 @@ class PredictOptions:
         amp: Whether to compute in mixed precision, as in :class:`TrainOptions`.
         batch_size: Images computed at once.
         workers: Processes that load images. Defaults to one for each core, at most eight.
+        image_size: Size of the images, as in :class:`RunOptions`. Defaults to that of the training.
         verbose: Whether to show the log and warnings of dependencies.
     """
 
@@ -204,4 +205,5 @@ class PredictOptions:
     amp: bool | Literal['force'] = False
     batch_size: int = 32
     workers: int | None = None
+    image_size: ImageSize | None = None
     verbose: bool = False

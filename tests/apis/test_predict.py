@@ -13,10 +13,12 @@ from tiny_model import CLASSES, encoded, picture, write_checkpoint
 
 from mmpretrain_inception.apis import PredictOptions
 from mmpretrain_inception.apis import predict as run
+from mmpretrain_inception.deploy.preparation import crop, load, resize
 from mmpretrain_inception.errors import InputError, UsageError
 from mmpretrain_inception.inference import stream
 from mmpretrain_inception.inference.journal import Journal
 from mmpretrain_inception.inference.load import load_model
+from mmpretrain_inception.inference.model import Model
 
 predict_module = sys.modules[run.__module__]
 
@@ -104,6 +106,19 @@ def test_without_a_table_a_line_is_printed_for_each(photos, capsys):
     assert printed.err.startswith('photos/3.jpg: ')
 
 
+def test_another_image_size_is_that_of_the_other_tools(photos, model):
+    run(options(out='p.csv', image_size='90x100'))
+    steps = (
+        load(min_size=115),
+        resize('short_edge', 'cv2', 'bilinear', size=115),
+        crop('center', height=90, width=100),
+    )
+    other = Model(model.network, replace(model.contract, height=90, width=100, preparation=steps), 'other')
+    good = [row for row in table('p.csv') if not row['error']]
+    for row, prediction in zip(good[:3], other.predict([row['path'] for row in good[:3]])):
+        assert np.float32(row['score']) == np.float32(prediction.score)
+
+
 def test_images_below_the_threshold_are_sorted_apart(photos):
     run(options(copy_to='sorted', threshold=0.99))
     assert [path.name for path in (photos / 'sorted').iterdir()] == ['_unsure']
@@ -140,6 +155,8 @@ def test_addresses_are_downloaded(photos, workers, capsys):
         (dict(inputs=('photos/3.jpg', 'photos/4.jpg')), InputError, 'none of the 2 images can be used'),
         (dict(inputs=('empty',)), InputError, 'empty: expected images, found 1 .txt'),
         (dict(features=True), UsageError, '--features: expected --out FILE for them'),
+        (dict(image_size='big'), UsageError, '--image-size big: expected H or HxW'),
+        (dict(image_size=50), UsageError, '--image-size 50: expected at least 75 pixels'),
         (dict(out='none/such/p.txt'), InputError, 'expected a file ending in .csv'),
         (dict(out='photos/1.jpg/p.csv'), InputError, 'photos/1.jpg is not one'),
         (dict(copy_to='photos/1.jpg'), InputError, '--copy-to photos/1.jpg: expected a folder'),

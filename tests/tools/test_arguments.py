@@ -10,11 +10,13 @@ from support import REPOSITORY
 def parsers():
     sys.path.insert(0, str(REPOSITORY / 'tools'))
     import export
+    import predict
     import test as test_tool
     import train
 
     sys.path.pop(0)
-    return dict(train=train.build_parser, test=test_tool.build_parser, export=export.build_parser)
+    tools = dict(train=train, test=test_tool, export=export, predict=predict)
+    return {name: tool.build_parser for name, tool in tools.items()}
 
 
 @pytest.mark.parametrize(
@@ -33,6 +35,10 @@ def parsers():
             '--wokers: no such option\ndid you mean --workers?',
         ),
         ('test', ['c.py', 'a.pth', '--epochs', '2'], '--epochs: no such option\n'),
+        ('predict', ['m', 'a.jpg', '--topk', '3'], '--topk: no such option\ndid you mean --top-k?'),
+        ('predict', ['m', 'a.jpg', '--treshold', '0.5'], '--treshold: no such option\ndid you mean --threshold?'),
+        ('predict', ['m', 'a.jpg', '--top-k', '0'], 'argument --top-k: expected a whole number of at least 1, got 0\n'),
+        ('predict', ['m'], 'the following arguments are required: INPUT\n'),
         ('export', ['c.py', 'a.pth', '--to', 'onxx', '--out', 'a'], "argument --to: invalid choice: 'onxx'"),
     ],
 )
