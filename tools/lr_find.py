@@ -20,7 +20,7 @@ def build_parser() -> Parser:
 def main() -> None:
     """Sweep and print."""
     found = find_lr(TrainOptions(**args), **sweep)
-    print(f'learning rate {found.rate:g}, where the loss falls most steeply ({found.steps} batches)')
+    print(f'learning rate {found.rate:g}, {found.rule} ({found.steps} batches)')
     print(f'picture       {found.picture}')
     print(f'next          tools/train.py with --lr {found.rate:g}')
 

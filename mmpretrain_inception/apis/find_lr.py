@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import fill
 from typing import NamedTuple
 
 from matplotlib.figure import Figure
@@ -14,7 +15,7 @@ from mmpretrain_inception.configuring.default_config import choose_config
 from mmpretrain_inception.configuring.options import TrainOptions
 from mmpretrain_inception.configuring.settings import settings_explained
 from mmpretrain_inception.datasets.one_reading import reading_once
-from mmpretrain_inception.engine.hooks.lr_sweep_hook import LRSweepHook, best_rate, smooth
+from mmpretrain_inception.engine.hooks.lr_sweep_hook import BestRate, LRSweepHook, best_rate, smooth
 from mmpretrain_inception.engine.runner.launch import build_runner
 from mmpretrain_inception.errors import InputError, UsageError
 from mmpretrain_inception.utils.atomic_file import atomic_path
@@ -29,12 +30,15 @@ class FoundRate(NamedTuple):
     """The result of :func:`find_lr`.
 
     Attributes:
-        rate: The learning rate at which the loss falls most steeply.
+        rate: The learning rate at which the loss falls most steeply, or what
+            :func:`~mmpretrain_inception.engine.hooks.lr_sweep_hook.best_rate` takes in its place.
+        rule: Why that one, in a few words.
         picture: The loss over the rate, as a PNG file.
         steps: How many batches were trained before the loss diverged.
     """
 
     rate: float
+    rule: str
     picture: Path
     steps: int
 
@@ -52,7 +56,7 @@ def find_lr(options: TrainOptions, start: float = 1e-6, end: float = 1.0, steps:
 
     Raises:
         UsageError: If the options do not fit the config or each other.
-        InputError: If the config or the data cannot be used, or the loss falls at no rate.
+        InputError: If the config or the data cannot be used, or the sweep shows no rate.
     """
     if not 0 < start < end:
         raise UsageError(f'--start {start} --end {end}: expected two rising numbers above 0')
@@ -69,16 +73,16 @@ def find_lr(options: TrainOptions, start: float = 1e-6, end: float = 1.0, steps:
         runner.register_hook(hook)
         with slow(f'training {steps} batches at rates from {start:g} to {end:g}'):
             runner.train()
-    rate = best_rate(hook.rates, hook.losses)
+    found = best_rate(hook.rates, hook.losses)
     picture = folder / 'lr_find.png'
     if is_main_process():
-        _draw(hook, rate, picture)
-    if rate is None:
+        _draw(hook, found, picture)
+    if found is None:
         raise InputError(
-            f'the loss falls at no rate from {start:g} to {end:g} by more than it scatters; see {picture}\n'
-            f'more --steps than {steps} or a larger --batch-size show smaller falls'
+            f'from {start:g} to {end:g} the loss neither falls nor rises after a while by more than single batches '
+            f'scatter; see {picture}\ntry another --start or --end, more --steps than {steps}, or a larger --batch-size'
         )
-    return FoundRate(rate, picture, len(hook.losses))
+    return FoundRate(*found, picture, len(hook.losses))
 
 
 def _only_sweep(cfg: Config, steps: int) -> None:
@@ -95,7 +99,7 @@ def _only_sweep(cfg: Config, steps: int) -> None:
     cfg.default_hooks = ConfigDict(kept, checkpoint=None)
 
 
-def _draw(hook: LRSweepHook, rate: float | None, picture: Path) -> None:
+def _draw(hook: LRSweepHook, found: BestRate | None, picture: Path) -> None:
     # Chosen without pyplot, whose windows a machine without a screen cannot open.
     figure = Figure(figsize=(6, 4), layout='constrained')
     axes = figure.subplots()
@@ -103,9 +107,9 @@ def _draw(hook: LRSweepHook, rate: float | None, picture: Path) -> None:
     axes.semilogx(rates, hook.losses, color='lightgrey', label='each batch')
     smoothed = smooth(hook.losses)
     axes.semilogx(rates, smoothed, label='smoothed, at most as at the start')
-    if rate is not None:
-        axes.axvline(rate, color='grey', linestyle='--')
-        axes.set_title(f'learning rate {rate:g}, where the loss falls most steeply')
+    if found is not None:
+        axes.axvline(found.rate, color='grey', linestyle='--')
+        axes.set_title(fill(f'learning rate {found.rate:g}, {found.rule}', 70), fontsize='medium')
     # A divergence would flatten all that is of interest.
     axes.set_ylim(min(hook.losses), max(smoothed) + (max(smoothed) - min(hook.losses)) / 2)
     axes.set_xlabel('learning rate')

@@ -36,6 +36,7 @@ from mmpretrain_inception.engine.runner.checkpoint_files import list_checkpoints
 from mmpretrain_inception.engine.runner.launch import build_runner
 from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.evaluation import write_metrics
+from mmpretrain_inception.evaluation.report import to_plain
 from mmpretrain_inception.utils.main_process import speaks
 from mmpretrain_inception.utils.progress import slow
 from mmpretrain_inception.utils.terminal_log import LOG_ONLY, for_a_person
@@ -59,23 +60,33 @@ def train(options: TrainOptions) -> None:
 
 
 def _train(
-    options: TrainOptions, notes: Sequence[str], adapt: Callable[[Config], None] = lambda cfg: None
+    options: TrainOptions, notes: Sequence[str], adapt: Callable[[Config], None] | None = None
 ) -> dict[str, float]:
-    """Train once, with a change of the complete config, and return the figures of the last validation."""
+    """Train once, and return the figures of the last validation.
+
+    Args:
+        options: What the user asks for.
+        notes: What there is to say before.
+        adapt: Changes the complete config for a fold. Defaults to None: it is no fold.
+    """
     with for_a_person(verbose=options.verbose), settings_explained(options), reading_once():
-        runner, plan = _build(options, notes, adapt)
+        runner, plan = _build(options, notes, adapt or (lambda cfg: None))
         hook = TerminalHook(lambda runner: training_screen(runner, plan), bar=not options.verbose)
         runner.register_hook(hook)
         try:
             with hook:
                 runner.train()
+                if adapt is not None and options.resume is not None:
+                    # Interrupted after its last epoch, it has nothing to train and only the figures of earlier ones.
+                    runner.val_loop.run()
         except SystemExit:
             _say_how_to_go_on()
             raise
         _print(training_result(runner))
     scalars = runner.message_hub.log_scalars.items()
     figures = {name[len('val/') :]: buffer.current() for name, buffer in scalars if name.startswith('val/')}
-    return {name: float(value) for name, value in figures.items() if name not in ('time', 'data_time')}
+    # As files have them, so that folds of earlier calls and of this one have the same digits.
+    return {name: to_plain(float(value)) for name, value in figures.items() if name not in ('time', 'data_time')}
 
 
 def _train_folds(options: TrainOptions, notes: Sequence[str]) -> None:

@@ -218,9 +218,8 @@ def _remark_on_steps(source: str, cfg: Config) -> list[str]:
     if theirs is None or ours is None:
         return []
     for what, value in _STEPS.items():
-        expected, found = value(theirs), value(ours)
-        if expected != found:
-            return [f'{source} expects {what} {expected}; this config has {found}']
+        if value(theirs) != value(ours):
+            return [f'{source} expects {what} {value(theirs)}; this config has {value(ours)}']
     for expected, found in zip_longest(theirs.preparation or (), ours.preparation or ()):
         if expected != found:
             return [f'{source} expects images prepared by {_shown(expected)}; this config has {_shown(found)}']

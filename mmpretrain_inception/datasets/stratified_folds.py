@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from mmpretrain.datasets import KFoldDataset
@@ -24,6 +25,10 @@ class StratifiedKFoldDataset(KFoldDataset):
     Raises:
         InputError: If a class has fewer images than there are folds.
     """
+
+    # mmpretrain sets them without types.
+    dataset: Any
+    _fully_initialized: bool
 
     def full_init(self) -> None:
         """List the images, and keep those of the fold, or without ``test_mode`` those of all others."""

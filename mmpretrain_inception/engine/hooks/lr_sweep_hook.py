@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
+from scipy.ndimage import gaussian_filter1d, median_filter
 
 # How much of the loss so far is kept, and how far above its lowest value the sweep ends, as fastai and Lightning do.
 _SMOOTHING, _DIVERGED = 0.9, 4.0
@@ -18,6 +18,8 @@ _SMOOTHING, _DIVERGED = 0.9, 4.0
 _WIDTH, _LEAST = 0.05, 2
 # The loss has to fall below its mean over this share of the sweep, by so many times what single batches scatter by.
 _START, _SEEN = 0.2, 1.5
+# And it rises where it is above that mean by so many times the scatter.
+_RISE = 3.0
 # From the median of absolute differences to the standard deviation of normally distributed values.
 _MAD = 0.6745
 
@@ -89,18 +91,34 @@ def smooth(losses: Sequence[float]) -> NDArray[np.float64]:
     return gaussian_filter1d(np.minimum(values, _level(values)), _width(values), mode='nearest')
 
 
-def best_rate(rates: Sequence[float], losses: Sequence[float]) -> float | None:
+class BestRate(NamedTuple):
+    """What a sweep shows.
+
+    Attributes:
+        rate: The learning rate, with two digits.
+        rule: Why that one, in a few words.
+    """
+
+    rate: float
+    rule: str
+
+
+def best_rate(rates: Sequence[float], losses: Sequence[float]) -> BestRate | None:
     """Return the rate at which the smoothed loss falls most steeply over the logarithm of the rate.
 
     This is the ``steep`` of fastai's and the ``suggestion`` of Lightning's learning-rate finder. A fall counts only
     where the loss is lower than at all lower rates.
+
+    Where the loss falls by less than single batches scatter, as it may from scratch on few images, the steepest fall
+    would be one of noise. Then it is a third of the rate from which on the loss rises, since the best rate is mostly
+    not far below the largest that does not diverge (Bengio, arXiv:1206.5533, section 3.1.1).
 
     Args:
         rates: Exponentially rising rates.
         losses: The loss at each.
 
     Returns:
-        The rate, with two digits. None if the loss falls by no more than it scatters, or there are too few.
+        The rate. None if the loss neither falls nor rises, rises from the first rates on, or there are too few.
     """
     values = np.asarray(losses, dtype=np.float64)
     if len(values) < 4 * _LEAST:
@@ -109,10 +127,20 @@ def best_rate(rates: Sequence[float], losses: Sequence[float]) -> float | None:
     window = round(2 * _width(values))
     means = np.lib.stride_tricks.sliding_window_view(values, window).mean(axis=1)
     lowest = int(means.argmin())
-    if _level(values) - means[lowest] <= _SEEN * _scatter(values[: lowest + window]):
-        return None
+    scatter, level = _scatter(values[: lowest + window]), _level(values)
     falls = np.gradient(np.minimum.accumulate(smooth(losses)))
-    return float(f'{rates[int(falls.argmin())]:.2g}') if falls.min() < 0 else None
+    if level - means[lowest] > _SEEN * scatter and falls.min() < 0:
+        return BestRate(_two_digits(rates[int(falls.argmin())]), 'where the loss falls most steeply')
+    # Single batches above it do not count.
+    rising = np.flatnonzero(median_filter(values, 3) > level + _RISE * scatter)
+    if not len(rising) or rising[0] < _START * len(values):
+        return None
+    rule = 'a third of that from which on the loss rises, as it falls by less than single batches scatter'
+    return BestRate(_two_digits(rates[int(rising[0])] / 3), rule)
+
+
+def _two_digits(rate: float) -> float:
+    return float(f'{rate:.2g}')
 
 
 def _width(losses: NDArray[np.float64]) -> float:
