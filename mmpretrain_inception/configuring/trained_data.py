@@ -87,7 +87,7 @@ def check_labels(checkpoints: Sequence[str], activation: str | None, what: str) 
         if contract is not None and contract.activation not in (None, activation):
             raise InputError(
                 f'{checkpoint}: was trained for {_LABELS[contract.activation]} an image, but {what} for '
-                f'{_LABELS[str(activation)]}\nuse the config and the kind of data of its training, or train on these'
+                f'{_LABELS[str(activation)]}\nuse the config and the kind of data of its training'
             )
 
 
