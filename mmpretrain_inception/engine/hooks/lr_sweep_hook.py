@@ -111,7 +111,7 @@ def best_rate(rates: Sequence[float], losses: Sequence[float]) -> BestRate | Non
 
     Where the loss falls by less than single batches scatter, as it may from scratch on few images, the steepest fall
     would be one of noise. Then it is a third of the rate from which on the loss rises, since the best rate is mostly
-    not far below the largest that does not diverge (Bengio, arXiv:1206.5533, section 3.1.1).
+    not far below the largest that does not diverge (Bengio, arXiv:1206.5533).
 
     Args:
         rates: Exponentially rising rates.
