@@ -2,6 +2,7 @@
 
 import json
 from glob import glob
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -71,8 +72,12 @@ def folder(tmp_path, image_folder, monkeypatch):
     return tmp_path
 
 
+NUMBERS = count()
+
+
 def test_options(folder, name, **options):
-    settings = {'experiment_name': name, **(options.pop('cfg_options', None) or {})}
+    # mmengine takes two runs of one name in the same second for one.
+    settings = {'experiment_name': f'{name}-{next(NUMBERS)}', **(options.pop('cfg_options', None) or {})}
     return TestOptions(options.pop('config', 'c.py'), settings, work_dir=str(folder / name), **options)
 
 
