@@ -1,7 +1,8 @@
-"""Every publisher's own code against ours, from the publisher's own file, over three images at 299 px."""
+"""Every publisher's own code against ours, from the publisher's own file, over two images at 299 px."""
 
 import gc
 from collections import namedtuple
+from hashlib import blake2b
 
 import pytest
 import torch
@@ -33,13 +34,18 @@ def _freed():
 def pixels():
     """Blots of colour under noise: noise alone looks the same to a network that averages over pixels."""
     generator = torch.Generator().manual_seed(1)
-    blots = torch.rand(3, 3, 5, 5, generator=generator)
+    blots = torch.rand(2, 3, 5, 5, generator=generator)
     blots = functional.interpolate(blots, size=(SIZE, SIZE), mode='bicubic').clamp(0, 1)
-    noise = torch.rand(3, 3, SIZE, SIZE, generator=generator)
+    noise = torch.rand(2, 3, SIZE, SIZE, generator=generator)
     return (255 * (0.7 * blots + 0.3 * noise)).to(torch.uint8)
 
 
-@pytest.fixture(scope='module', params=[torch.float32, torch.float64], ids=['float32', 'float64'])
+# What is equal in float64 is equal; float32 only rounds more.
+@pytest.fixture(
+    scope='module',
+    params=[pytest.param(torch.float32, marks=pytest.mark.stress), torch.float64],
+    ids=['float32', 'float64'],
+)
 def dtype(request):
     return request.param
 
@@ -50,7 +56,7 @@ def images(pixels, dtype):
 
 
 @torch.no_grad()
-def in_batches(function, images, size=3):
+def in_batches(function, images, size=2):
     batches = [Outputs(*function(batch)) for batch in images.split(size)]
     return Outputs(*(None if parts[0] is None else torch.cat(parts) for parts in zip(*batches)))
 
@@ -77,18 +83,19 @@ def compute_ours(images, dtype, make_classifier):
     def compute(path, with_aux=False, **settings):
         model = make_classifier(with_aux=with_aux, **settings).to(dtype)
         load_into(model, path)
-        state = model.state_dict()
-        for earlier_settings, earlier_state, outputs in runs:
-            if earlier_settings == settings and alike(state, earlier_state):
+        # The states themselves would take gigabytes.
+        digests = {(name, digest_of(tensor)) for name, tensor in model.state_dict().items()}
+        for earlier_settings, earlier_digests, outputs in runs:
+            if earlier_settings == settings and digests <= earlier_digests:
                 return outputs
-        runs.append((settings, state, in_batches(call_ours(model), images)))
+        runs.append((settings, digests, in_batches(call_ours(model), images)))
         return runs[-1][-1]
 
     return compute
 
 
-def alike(state, earlier):
-    return all(name in earlier and torch.equal(state[name], earlier[name]) for name in state)
+def digest_of(tensor):
+    return blake2b(tensor.contiguous().view(-1).numpy().data).digest()
 
 
 def call_ours(model):
@@ -179,7 +186,7 @@ def keras_peer(dtype, images, tmp_path_factory):
         model = randomise_keras(keras.applications.InceptionV3(weights=None, classifier_activation=None))
         save_as(model, folder)
         with_features = keras.Model(model.input, [model.layers[-2].output, model.output])
-        outputs = with_features.predict(images.permute(0, 2, 3, 1).numpy(), batch_size=3, verbose=0)
+        outputs = with_features.predict(images.permute(0, 2, 3, 1).numpy(), batch_size=2, verbose=0)
     return folder, Outputs(*map(torch.from_numpy, outputs))
 
 
