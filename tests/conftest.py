@@ -65,8 +65,8 @@ def pytest_collection_finish():
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown(item, nextitem):
-    """Free the networks of a module of tests, which hooks and graphs of gradients tie into circles."""
-    if nextitem is None or nextitem.location[0] != item.location[0]:
+    """Free networks, which hooks and graphs of gradients tie into circles, before the next ones are built."""
+    if nextitem is None or nextitem.location[0] != item.location[0] or item.get_closest_marker('slow'):
         gc.collect()
 
 

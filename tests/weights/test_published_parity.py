@@ -1,6 +1,5 @@
 """Every publisher's own code against ours, from the publisher's own file, over two images at 299 px."""
 
-import gc
 from collections import namedtuple
 from hashlib import blake2b
 
@@ -21,13 +20,6 @@ FID_POOLS = dict(count_include_pad=False, last_pool='max')
 
 # None for what a publisher does not compute.
 Outputs = namedtuple('Outputs', ['features', 'logits', 'aux_logits'], defaults=[None])
-
-
-@pytest.fixture(autouse=True)
-def _freed():
-    """Free the networks of a test, which refer to themselves, before the next one builds its own."""
-    yield
-    gc.collect()
 
 
 @pytest.fixture(scope='module')
