@@ -35,7 +35,7 @@ def test_help_lists_the_commands_without_importing_anything(tmp_path):
         (('verify-dataset', '--help'), 0, 'usage: mmpretrain-inception verify_dataset'),
         (('predcit',), 2, 'error: predcit: there is no such command; did you mean predict?'),
         (('x',), 2, 'error: x: there is no such command; mmpretrain-inception --help lists the commands'),
-        (('predict', 'model'), 2, 'error: the following arguments are required: INPUT\nmmpretrain-inception predict --help'),
+        (('predict', 'model'), 2, 'required: INPUT\nmmpretrain-inception predict --help lists the options'),
         (('--version',), 0, 'mmpretrain-inception 0.'),
     ],
     ids=str,
