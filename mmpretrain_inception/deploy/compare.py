@@ -41,7 +41,7 @@ class Difference:
         """
         bound = BOUNDS[precision]
         if not self.relative <= bound:
-            hint = '' if precision == 'fp32' else '\nnetworks that are hardly trained differ most; take another --precision'
+            hint = '' if precision == 'fp32' else '\nhardly trained networks differ most; take another --precision'
             raise InputError(
                 f'exported {precision} network: expected a difference of at most {bound:g} of the largest logit, '
                 f'got {self.relative:.4g}; nothing was written{hint}'
