@@ -12,7 +12,7 @@ from mmpretrain_inception.deploy.table import is_exported
 from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.utils.wording import list_some
 from mmpretrain_inception.weights import class_names
-from mmpretrain_inception.weights.files.opener import open_weights
+from mmpretrain_inception.weights.files.opener import Opened, open_weights
 from mmpretrain_inception.weights.metafile import is_published
 
 # By what turns logits into scores.
@@ -62,9 +62,9 @@ def contract_of_source(source: str) -> Contract | None:
     """
     if is_exported(source) or is_published(source):
         return None
+    opened = _opened(source)
     try:
-        # Kept for the Runner, which loads the same bytes.
-        return contract_in(open_weights(source, keep=True))[0]
+        return None if opened is None else contract_in(opened)[0]
     except InputError:
         return None
 
@@ -94,21 +94,25 @@ def check_labels(checkpoints: Sequence[str], activation: str | None, what: str) 
 def _share_of(checkpoint: str) -> Any:
     if is_exported(checkpoint):
         return read_contract(checkpoint).val_share
-    try:
-        meta = open_weights(checkpoint, keep=True).meta
-    except InputError:
-        return None
-    return (meta.get('dataset_meta') or {}).get('val_share')
+    opened = _opened(checkpoint)
+    return None if opened is None else (opened.meta.get('dataset_meta') or {}).get('val_share')
 
 
 def _classes_of(checkpoint: str) -> tuple[str, ...]:
     if is_exported(checkpoint):
         return tuple(read_contract(checkpoint).classes or ())
-    try:
-        # Kept for the Runner, which loads the same bytes.
-        opened = open_weights(checkpoint, keep=True)
-    except InputError:
+    opened = _opened(checkpoint)
+    if opened is None:
         return ()
     names = class_names(opened.meta)
     # A model is built for them before its weights are compared, so that their number has to be one of the file's.
     return names if any(tensor.shape[:1] == (len(names),) for tensor in opened.tensors.values()) else ()
+
+
+def _opened(checkpoint: str) -> Opened | None:
+    """Open a checkpoint; None if it cannot be read, which loading its weights reports."""
+    try:
+        # Kept for the Runner, which loads the same bytes.
+        return open_weights(checkpoint, keep=True)
+    except InputError:
+        return None
