@@ -18,7 +18,7 @@ from mmpretrain_inception.deploy.from_config import checkpoint_contract
 from mmpretrain_inception.errors import InputError, UsageError
 from mmpretrain_inception.models import InceptionV3
 from mmpretrain_inception.registry import MODELS, is_kind
-from mmpretrain_inception.weights.files.download import is_address
+from mmpretrain_inception.utils.addresses import is_address
 from mmpretrain_inception.weights.files.opener import fetch
 from mmpretrain_inception.weights.published import find, nearest, published_names
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import warnings
-from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, TimeoutError, wait
 from itertools import islice
@@ -29,7 +28,7 @@ class Lost(NamedTuple):
 
 
 def call_in_processes(
-    function: Callable[[Any], Any], arguments: Iterable[Any], processes: int, limit: float
+    function: Callable[[Any], Any], arguments: Iterable[Any], processes: int, limit: float, in_order: bool = False
 ) -> Generator[tuple[Any, Any], None, None]:
     """Call a function for every argument, one at a time in each of several processes.
 
@@ -41,9 +40,11 @@ def call_in_processes(
         arguments: Taken a few at a time; they have to be picklable.
         processes: How many, at least 1.
         limit: Longest time of a call, in seconds.
+        in_order: Whether to yield in the order of the arguments. While the first one is waited for, only so many others
+            are computed as are in memory at any time. Defaults to False: in the order in which they finish.
 
     Yields:
-        Arguments with their results, or with :class:`Lost`, in the order in which they finish.
+        Arguments with their results, or with :class:`Lost`.
     """
     remaining = iter(arguments)
     pool = ProcessPool(processes, initializer=_start, initargs=[function])
@@ -54,30 +55,8 @@ def call_in_processes(
                 pending[pool.schedule(_call, [argument], timeout=limit)] = argument
             if not pending:
                 return
-            for future in wait(pending, return_when=FIRST_COMPLETED).done:
+            for future in [next(iter(pending))] if in_order else wait(pending, return_when=FIRST_COMPLETED).done:
                 yield pending.pop(future), _result_of(future, limit)
-    finally:
-        pool.stop()
-        pool.join()
-
-
-def call_in_order(
-    function: Callable[[Any], Any], arguments: Iterable[Any], processes: int, limit: float
-) -> Generator[Any, None, None]:
-    """Do as :func:`call_in_processes`, and yield the results in the order of the arguments.
-
-    While the first one is waited for, only so many others are computed as are in memory at any time.
-    """
-    remaining = iter(arguments)
-    pool = ProcessPool(processes, initializer=_start, initargs=[function])
-    pending: deque[Future] = deque()
-    try:
-        while True:
-            for argument in islice(remaining, processes * _QUEUED_PER_PROCESS - len(pending)):
-                pending.append(pool.schedule(_call, [argument], timeout=limit))
-            if not pending:
-                return
-            yield _result_of(pending.popleft(), limit)
     finally:
         pool.stop()
         pool.join()

@@ -18,9 +18,9 @@ from mmpretrain_inception.datasets.image_kinds import IMAGE_EXTENSIONS, is_image
 from mmpretrain_inception.datasets.list_file import read_lines
 from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.inference.archives import Member, is_archive, members
+from mmpretrain_inception.utils.addresses import is_address
 from mmpretrain_inception.utils.wording import list_some, printable
 
-ADDRESS = ('http://', 'https://')
 Sample = dict[str, Any]
 
 
@@ -107,7 +107,7 @@ class Listing:
             yield from self._listed(_lines_of_stdin())
         elif text.startswith('@') and not os.path.exists(text):
             yield from self._listed(line for _, line in read_lines(text[1:]))
-        elif text.startswith(ADDRESS) or os.path.lexists(os.path.expanduser(text)):
+        elif is_address(text) or os.path.lexists(os.path.expanduser(text)):
             yield from self._named(text)
         elif glob.has_magic(text):
             found = sorted(glob.iglob(os.path.expanduser(text), recursive=True))
@@ -130,7 +130,7 @@ class Listing:
 
     def _named(self, text: str) -> Iterator[Entry]:
         """Yield what one name means. A file that is not there or no image is reported when it is read."""
-        if text.startswith(ADDRESS):
+        if is_address(text):
             yield Entry(text)
             return
         path = os.path.expanduser(text)
@@ -174,7 +174,7 @@ def _content(name: str, reader: Iterator[Member]) -> Sample | Unreadable:
 def names_several(text: str) -> bool:
     """Return whether an input may name several images: a folder, a pattern, a list or an archive."""
     path = os.path.expanduser(text)
-    if text.startswith(ADDRESS) or (os.path.isfile(path) and not is_archive(path)):
+    if is_address(text) or (os.path.isfile(path) and not is_archive(path)):
         return False
     return os.path.isdir(path) or is_archive(path) or text.startswith('@') or glob.has_magic(text)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
@@ -13,12 +12,13 @@ from mmengine.dataset import Compose
 from mmpretrain.structures import DataSample
 from numpy.typing import NDArray
 
-from mmpretrain_inception.datasets.process_calls import Lost, call_in_order
+from mmpretrain_inception.datasets.process_calls import Lost, call_in_processes
 from mmpretrain_inception.datasets.transforms.decode import MAX_PIXELS
 from mmpretrain_inception.datasets.transforms.read_file import read_file
 from mmpretrain_inception.errors import BrokenImageError
-from mmpretrain_inception.inference.listing import ADDRESS, Entry, Sample, Unreadable
+from mmpretrain_inception.inference.listing import Entry, Sample, Unreadable
 from mmpretrain_inception.inference.model import Model, Packed
+from mmpretrain_inception.utils.addresses import is_address
 
 # Seconds for an image; the largest that is accepted decodes in a few, downloads may take longer.
 _LONGEST = 120.0
@@ -84,21 +84,8 @@ def _prepared(
     if not workers:
         yield from map(prepare, images)
         return
-    for result, entry in _in_processes(prepare, images, workers):
+    for (entry, _), result in call_in_processes(prepare, images, workers, _LONGEST, in_order=True):
         yield (entry, result.reason) if isinstance(result, Lost) else result
-
-
-def _in_processes(prepare: Any, images: Iterable[tuple[Entry, Any]], workers: int) -> Iterator[tuple[Any, Entry]]:
-    """Yield results with their images, which a lost call does not name."""
-    taken: deque[Entry] = deque()
-
-    def noted() -> Iterator[tuple[Entry, Any]]:
-        for entry, sample in images:
-            taken.append(entry)
-            yield entry, sample
-
-    for result in call_in_order(prepare, noted(), workers, _LONGEST):
-        yield result, taken.popleft()
 
 
 def _prepare(pipeline: Compose, keep_content: bool, image: tuple[Entry, Sample | Unreadable]) -> tuple[Entry, Any]:
@@ -119,7 +106,7 @@ def _prepare(pipeline: Compose, keep_content: bool, image: tuple[Entry, Sample |
 
 
 def _content(entry: Entry, sample: Sample) -> bytes | None:
-    if 'img_bytes' in sample or not entry.name.startswith(ADDRESS):
+    if 'img_bytes' in sample or not is_address(entry.name):
         return sample.get('img_bytes')
     try:
         return read_file(entry.name, None, MAX_PIXELS)

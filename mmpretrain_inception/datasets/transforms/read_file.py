@@ -12,11 +12,12 @@ import requests
 from mmengine import fileio
 from mmengine.fileio import LocalBackend
 
+from mmpretrain_inception.utils.addresses import is_address
+
 # A pixel of a PNG or TIFF file takes at most four channels of 16 bits, uncompressed.
 _BYTES_PER_PIXEL = 8
 # For what a file holds besides its pixels: EXIF with a thumbnail, colour profiles, texts.
 _BYTES_BESIDES = 2**26
-_ADDRESS = ('http://', 'https://')
 # Seconds until a server has to answer, that it may be silent, and that a download may take; bytes read at once.
 _CONNECT, _SILENCE, _LONGEST, _PART = 10.0, 30.0, 90.0, 2**16
 # Opening a named pipe would wait for a writer.
@@ -38,7 +39,7 @@ def read_file(path: str, backend_args: dict[str, Any] | None, max_pixels: int) -
         OSError: If the file cannot be read.
         ValueError: If it is a device, pipe or socket, or too large.
     """
-    if backend_args is None and path.startswith(_ADDRESS):
+    if backend_args is None and is_address(path):
         return _read_address(path, largest_file(max_pixels))
     backend = fileio.get_file_backend(path, backend_args=backend_args, enable_singleton=True)
     if not isinstance(backend, LocalBackend):
@@ -66,7 +67,7 @@ def largest_file(max_pixels: int) -> int:
 
 
 def _read_address(address: str, limit: int) -> bytes:
-    """Download an image; mmengine's backend would wait for ever, and take any number of bytes."""
+    """Download an image; mmengine's backend has no time limit and no size limit."""
     started = time.monotonic()
     try:
         with requests.get(address, stream=True, timeout=(_CONNECT, _SILENCE)) as answer:

@@ -33,7 +33,6 @@ from mmpretrain_inception.weights.metafile import checksum_of, described
 
 # As in torch.hub and OpenMMLab's model zoo: the first digits of the sha256, before the suffix.
 _HASH = re.compile(r'-([a-f0-9]{8,64})\.')
-_ADDRESSES = ('http://', 'https://')
 
 # Seconds to wait for a connection, and for the next bytes.
 TIMEOUT = (10.0, 30.0)
@@ -43,11 +42,6 @@ _BLOCK = 2**16
 # Answers that may differ at the next attempt: too many requests, and errors of the server.
 _TEMPORARY = {429, 500, 502, 503, 504}
 _CUT_SHORT = 'the connection ended before the file was complete'
-
-
-def is_address(source: str) -> bool:
-    """Return whether ``source`` is a web address and not a path."""
-    return source.startswith(_ADDRESSES)
 
 
 def download(address: str, check: Callable[[Path], object]) -> Path:

@@ -17,9 +17,10 @@ from typing import Any, BinaryIO
 from torch import Tensor
 
 from mmpretrain_inception.errors import InputError
+from mmpretrain_inception.utils.addresses import is_address
 from mmpretrain_inception.weights.files.archive import ZIP_START, open_archive
 from mmpretrain_inception.weights.files.containers import find_state_dict
-from mmpretrain_inception.weights.files.download import download, is_address
+from mmpretrain_inception.weights.files.download import download
 from mmpretrain_inception.weights.files.form import check_form, tidy
 from mmpretrain_inception.weights.files.keras_file import MEMBER, read_h5, read_keras_archive
 from mmpretrain_inception.weights.files.safetensors_file import read_safetensors
