@@ -8,6 +8,9 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
+from contextlib import contextmanager
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import narrow
@@ -71,6 +74,21 @@ def _tool_server():
         stdout=subprocess.PIPE,
         text=True,
     )
+
+
+@contextmanager
+def serving(handler):
+    """Run a web server of this process. Its ``stop`` is set before it ends, so that no answer is waited for."""
+    server = ThreadingHTTPServer(('127.0.0.1', 0), handler)
+    server.requests, server.stop = [], threading.Event()
+    server.address = f'http://127.0.0.1:{server.server_port}'
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    try:
+        yield server
+    finally:
+        server.stop.set()
+        server.shutdown()
+        server.server_close()
 
 
 def as_nobody(call):

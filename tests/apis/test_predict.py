@@ -3,12 +3,12 @@ import os
 import sys
 from dataclasses import replace
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 
 import numpy as np
 import pytest
+from support import serving
 from tiny_model import CLASSES, encoded, picture, write_checkpoint
 
 from mmpretrain_inception.apis import PredictOptions
@@ -131,14 +131,9 @@ def test_addresses_are_downloaded(photos, workers, capsys):
         def log_message(self, *arguments):
             pass
 
-    server = ThreadingHTTPServer(('127.0.0.1', 0), partial(Quiet, directory=photos))
-    Thread(target=server.serve_forever, daemon=True).start()
-    start = f'http://127.0.0.1:{server.server_port}/photos'
-    try:
-        run(options(inputs=(f'{start}/1.jpg', f'{start}/missing.jpg'), copy_to='sorted', out='a.csv', workers=workers))
-    finally:
-        server.shutdown()
-        server.server_close()
+    with serving(partial(Quiet, directory=photos)) as server:
+        addresses = tuple(f'{server.address}/photos/{name}.jpg' for name in (1, 'missing'))
+        run(options(inputs=addresses, copy_to='sorted', out='a.csv', workers=workers))
     run(options(inputs=('photos/1.jpg',), out='b.csv'))
     first, second = table('a.csv')
     assert (first['label'], first['score']) == tuple(table('b.csv')[0][name] for name in ('label', 'score'))

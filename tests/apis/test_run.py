@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from folder_loaders import FOLDER_LOADERS
 from mmengine.config import Config
 from mmpretrain.registry import MODELS
 from support import run_tool
@@ -35,26 +36,15 @@ pipeline = [
     dict(type='CenterCrop', crop_size=32),
     dict(type='PackInputs'),
 ]
-train_dataloader = dict(
-    batch_size=12,
-    num_workers=0,
-    dataset=dict(type='mmpretrain_inception.ImageFolder', pipeline=pipeline),
-    sampler=dict(type='DefaultSampler', shuffle=True),
-)
-val_dataloader = dict(
-    batch_size=12,
-    num_workers=0,
-    dataset=dict(type='mmpretrain_inception.ImageFolder', pipeline=pipeline),
-    sampler=dict(type='DefaultSampler', shuffle=False),
-)
-val_evaluator = [dict(type='Accuracy', topk=1), dict(type='mmpretrain_inception.CrossEntropy')]
-test_dataloader, test_evaluator = val_dataloader, val_evaluator
-train_cfg = dict(by_epoch=True, max_epochs=2)
-val_cfg = test_cfg = dict()
+"""
+CONFIG += (
+    FOLDER_LOADERS
+    + """
 optim_wrapper = dict(optimizer=dict(type='SGD', lr=0.01))
 auto_scale_lr = dict(base_batch_size=24)
 randomness = dict(seed=0)
 """
+)
 
 
 @pytest.fixture

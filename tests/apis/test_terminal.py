@@ -9,6 +9,7 @@ import warnings
 from pathlib import Path
 
 import pytest
+from folder_loaders import FOLDER_LOADERS
 from mmengine.hooks import Hook
 from mmengine.logging import MMLogger, print_log
 from mmengine.registry import HOOKS
@@ -34,26 +35,15 @@ pipeline = [
     dict(type='Resize', scale=(32, 32)),
     dict(type='PackInputs'),
 ]
-train_dataloader = dict(
-    batch_size=12,
-    num_workers=0,
-    dataset=dict(type='mmpretrain_inception.ImageFolder', pipeline=pipeline),
-    sampler=dict(type='DefaultSampler', shuffle=True),
-)
-val_dataloader = dict(
-    batch_size=12,
-    num_workers=0,
-    dataset=dict(type='mmpretrain_inception.ImageFolder', pipeline=pipeline),
-    sampler=dict(type='DefaultSampler', shuffle=False),
-)
-val_evaluator = [dict(type='Accuracy', topk=1), dict(type='mmpretrain_inception.CrossEntropy')]
-test_dataloader, test_evaluator = val_dataloader, val_evaluator
-train_cfg = dict(by_epoch=True, max_epochs=2)
-val_cfg = test_cfg = dict()
+"""
+CONFIG += (
+    FOLDER_LOADERS
+    + """
 optim_wrapper = dict(optimizer=dict(type='SGD', lr=0.0))
 default_hooks = dict(checkpoint=dict(type='CheckpointHook', save_best='accuracy/top1'))
 randomness = dict(seed=0)
 """
+)
 WARNINGS_OF_MMENGINE = """
 logger.warning('"FileClient" will be deprecated in future. Please use')
 logger.warning('something else')

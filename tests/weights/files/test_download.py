@@ -4,15 +4,14 @@ import hashlib
 import io
 import os
 import tempfile
-import threading
 import time
 from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 import torch
-from support import as_nobody
+from support import as_nobody, serving
 
 from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.weights.files import download as module
@@ -124,14 +123,8 @@ def server(tmp_path, monkeypatch):
     """A server of this process; the downloads of this test are in a cache of its own, and fail fast."""
     monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path / 'hub'))
     monkeypatch.setattr(module, '_PAUSE', 0.0)
-    server = ThreadingHTTPServer(('127.0.0.1', 0), Server)
-    server.requests, server.stop = [], threading.Event()
-    server.address = f'http://127.0.0.1:{server.server_port}'
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    yield server
-    server.stop.set()
-    server.shutdown()
-    server.server_close()
+    with serving(Server) as server:
+        yield server
 
 
 def kept(tmp_path):

@@ -4,14 +4,13 @@ import hashlib
 import io
 import os
 import tempfile
-import threading
 from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 import torch
 from huggingface_hub import constants
-from support import as_nobody
+from support import as_nobody, serving
 
 from mmpretrain_inception.errors import InputError
 from mmpretrain_inception.weights import published
@@ -61,18 +60,14 @@ class Server(BaseHTTPRequestHandler):
 @pytest.fixture
 def server(tmp_path, monkeypatch):
     """The server, in the place of Hugging Face; the cache is the test's own."""
-    server = ThreadingHTTPServer(('127.0.0.1', 0), Server)
-    server.requests, server.stop, server.silent, server.sent = [], threading.Event(), False, CONTENT
-    server.stated = {'X-Repo-Commit': 'c' * 40, 'ETag': f'"{SHA256}"', 'Content-Length': str(len(CONTENT))}
-    address = f'http://127.0.0.1:{server.server_port}'
-    monkeypatch.setattr(constants, 'HUGGINGFACE_CO_URL_TEMPLATE', address + '/{repo_id}/resolve/{revision}/{filename}')
-    monkeypatch.setattr(constants, 'ENDPOINT', address)
-    monkeypatch.setattr(constants, 'HF_HUB_CACHE', str(tmp_path / 'hub'))
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    yield server
-    server.stop.set()
-    server.shutdown()
-    server.server_close()
+    with serving(Server) as server:
+        server.silent, server.sent = False, CONTENT
+        server.stated = {'X-Repo-Commit': 'c' * 40, 'ETag': f'"{SHA256}"', 'Content-Length': str(len(CONTENT))}
+        template = server.address + '/{repo_id}/resolve/{revision}/{filename}'
+        monkeypatch.setattr(constants, 'HUGGINGFACE_CO_URL_TEMPLATE', template)
+        monkeypatch.setattr(constants, 'ENDPOINT', server.address)
+        monkeypatch.setattr(constants, 'HF_HUB_CACHE', str(tmp_path / 'hub'))
+        yield server
 
 
 def kept(tmp_path):
