@@ -27,7 +27,7 @@ COMMANDS = {
     'verify_dataset': 'find image files that cannot be decoded',
     'lr_find': 'find a learning rate',
     'get_flops': 'count parameters and multiply-adds',
-    'doctor': 'show versions, processor, GPU, and what is missing',
+    'doctor': 'show versions, processor, GPU and missing packages',
 }
 _DOCTOR = 'mmpretrain_inception.doctor'
 

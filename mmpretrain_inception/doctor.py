@@ -75,7 +75,7 @@ def main() -> None:
 
 
 def facts() -> Iterator[Fact]:
-    """Yield what is installed, what the machine has, which workarounds are active, and what is missing."""
+    """Yield versions, the machine, active workarounds and missing packages."""
     yield Fact('version', f'{__version__}, {Path(__file__).parent}')
     yield Fact('python', f'{platform.python_version()}, {sys.executable}')
     yield Fact('system', platform.platform())
@@ -116,7 +116,7 @@ def _first_line(error: Exception) -> str:
 
 
 def _requirements() -> Iterator[Fact]:
-    """Yield what else this package requires, and its extras: versions, and what is missing."""
+    """Yield the versions of other requirements and of the extras, or that they are missing."""
     try:
         groups = _required_names()
     except metadata.PackageNotFoundError:

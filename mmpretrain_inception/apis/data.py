@@ -16,7 +16,7 @@ class DatasetSources(NamedTuple):
 
     Attributes:
         sources: The files of each, with how its pipeline decodes them.
-        notes: What they are and what is left out, one line each.
+        notes: One line for each: which images were found, and which are not used.
     """
 
     sources: list[Source]
